@@ -1,0 +1,16 @@
+import { RedisStreamLog, type RedisLogOptions } from '../redis/redis-log.ts'
+import { Bus } from './bus.ts'
+import type { PublisherOptions } from './publisher.ts'
+
+/**
+ * Connects to Redis, once; after that the connections mend themselves.
+ *
+ * @example
+ * const bus = await connect({ url: 'redis://localhost:6379' })
+ *
+ * @throws MillraceError `REDIS_UNAVAILABLE`, or `REDIS_UNSUITABLE` for a server that is too old or evicts streams
+ */
+export async function connect(options: RedisLogOptions & PublisherOptions): Promise<Bus> {
+  const log = await RedisStreamLog.open(options)
+  return new Bus(log, { ...options, closeLog: () => log.close() })
+}

@@ -1,0 +1,77 @@
+import { encodeEvent } from '../core/codec.ts'
+import { MillraceError } from '../core/errors.ts'
+import type { NewEvent } from '../core/event.ts'
+import { checkName } from '../core/names.ts'
+import type { NewEntry, StreamLog } from '../core/stream-log.ts'
+import { checkEvent, type StreamDeclaration } from '../core/stream.ts'
+
+export interface PublisherOptions {
+  /** Largest event, all its fields together, in bytes (1 MiB). A reader must hold many of them at once. */
+  maxEventBytes?: number
+}
+
+const DEFAULT_MAX_EVENT_BYTES = 1_048_576
+const MAX_FIELDS = 256
+/** Handed to the log at once by one call; a larger call is cut so that its results need not be held all together. */
+const CHUNK = 10_000
+
+/** Turns events into entries and hands them to the log. What can be refused is refused before anything is written. */
+export class Publisher {
+  readonly #log: StreamLog
+  readonly #maxEventBytes: number
+
+  constructor(log: StreamLog, options: PublisherOptions = {}) {
+    this.#log = log
+    this.#maxEventBytes = options.maxEventBytes ?? DEFAULT_MAX_EVENT_BYTES
+  }
+
+  /** Checks every event, against the declaration where there is one, then writes them in order. */
+  async publish(
+    target: string | StreamDeclaration,
+    events: readonly NewEvent[],
+  ): Promise<(string | MillraceError)[]> {
+    const stream = typeof target === 'string' ? target : target.name
+    checkName('stream name', stream)
+    const entries: NewEntry[] = []
+    for (const event of events) {
+      const checked = typeof target === 'string' ? undefined : checkEvent(target, event)
+      if (checked) await checked
+      entries.push(this.#encode(event))
+    }
+    if (entries.length <= CHUNK) return this.#log.append(stream, entries)
+    const results: (string | MillraceError)[] = []
+    for (let from = 0; from < entries.length; from += CHUNK) {
+      for (const result of await this.#log.append(stream, entries.slice(from, from + CHUNK)))
+        results.push(result)
+    }
+    return results
+  }
+
+  #encode(event: NewEvent): NewEntry {
+    checkName('event type', event.type)
+    if (event.key !== undefined) checkName('key', event.key)
+    const fields = encodeEvent(event)
+    this.#checkSize(fields)
+    const { idempotencyKey } = event
+    if (idempotencyKey === undefined) return { fields }
+    checkName('idempotency key', idempotencyKey)
+    return { fields, idempotencyKey }
+  }
+
+  #checkSize(fields: readonly string[]): void {
+    if (fields.length > 2 * MAX_FIELDS) {
+      throw new MillraceError(
+        'EVENT_INVALID',
+        `an event has at most ${MAX_FIELDS} fields, this one ${fields.length / 2}`,
+      )
+    }
+    let units = 0
+    for (const part of fields) units += part.length
+    // Counting bytes costs; a UTF-16 unit is three bytes at most, so small events need no count.
+    if (units * 3 <= this.#maxEventBytes) return
+    const bytes = fields.reduce((sum, part) => sum + Buffer.byteLength(part), 0)
+    if (bytes <= this.#maxEventBytes) return
+    const message = `the event has ${bytes} bytes, at most ${this.#maxEventBytes} are allowed; store large data elsewhere and publish a reference`
+    throw new MillraceError('EVENT_TOO_LARGE', message)
+  }
+}

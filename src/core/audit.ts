@@ -1,0 +1,34 @@
+import type { Event } from './event.ts'
+import type { Entry } from './stream-log.ts'
+
+/** Something that happened to an entry, for the audit trail. */
+export interface AuditFact {
+  stream: string
+  entry: Entry
+  /** Absent when the entry could not be decoded. */
+  event?: Event
+  group: string
+  consumer: string
+  /** `pending`: it was read. `processed`: the group has run it. `failed`: the group dead-lettered it, with `error`. */
+  state: 'pending' | 'processed' | 'failed'
+  error?: string
+}
+
+/**
+ * The record of every consumed entry: one row per entry, however many groups read it and whatever crashes. An entry
+ * is known by its stream, position and content together, since positions alone come again when a stream is deleted.
+ */
+export interface AuditTrail {
+  /**
+   * Writes facts, in one transaction with the inbox rows of what was processed. Resolves when they are durable; the
+   * entry may be acknowledged only then. Told twice, a fact stands once, and a later state is never undone by
+   * `pending`.
+   */
+  record(facts: readonly AuditFact[]): Promise<void>
+
+  /**
+   * Of these redelivered entries, the positions that `group` has processed before: the effect was committed and only
+   * the acknowledgement got lost, so they need no second run.
+   */
+  processedBefore(stream: string, group: string, entries: readonly Entry[]): Promise<Set<string>>
+}

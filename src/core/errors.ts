@@ -1,0 +1,78 @@
+/** What can go wrong, as codes that a program can branch on. A message says what to do about it. */
+export type ErrorCode =
+  | 'CLOSED'
+  | 'CONFIGURATION_INVALID'
+  | 'EVENT_INVALID'
+  | 'EVENT_TOO_LARGE'
+  | 'EVENT_UNDECODABLE'
+  | 'HANDLER_DIED'
+  | 'IDEMPOTENCY_CONFLICT'
+  | 'NAME_INVALID'
+  | 'PUBLISH_FAILED'
+  | 'PUBLISH_QUEUE_FULL'
+  | 'PUBLISH_UNCERTAIN'
+  | 'REDIS_REFUSED'
+  | 'REDIS_UNCERTAIN'
+  | 'REDIS_UNAVAILABLE'
+  | 'REDIS_UNSUITABLE'
+  | 'DATABASE_UNAVAILABLE'
+  | 'UNKNOWN_GROUP'
+  | 'UNKNOWN_STREAM'
+
+/** The base of every error that Millrace raises on purpose: `code` to branch on, `cause` for what lies under it. */
+export class MillraceError extends Error {
+  readonly code: ErrorCode
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = new.target.name
+    this.code = code
+  }
+}
+
+/** One field at fault: `path` as in `data.user.email`, or `''` for the value as a whole. */
+export interface Issue {
+  path: string
+  message: string
+}
+
+/** Input that breaks a rule: an event against its schema, a configuration, a name. Lists every field at fault. */
+export class InvalidError extends MillraceError {
+  readonly issues: readonly Issue[]
+
+  constructor(code: ErrorCode, message: string, issues: readonly Issue[] = [], options?: ErrorOptions) {
+    const detail = issues.map(({ path, message }) => (path ? `${path}: ${message}` : message)).join('; ')
+    super(code, detail ? `${message}: ${detail}` : message, options)
+    this.issues = issues
+  }
+}
+
+/** Some entries of one publish were written and others not: `results` says which, in the order given. */
+export class PublishError extends MillraceError {
+  readonly results: readonly (string | MillraceError)[]
+
+  constructor(results: readonly (string | MillraceError)[]) {
+    const failures = results.filter((result) => typeof result !== 'string')
+    const [first] = failures
+    super(
+      'PUBLISH_FAILED',
+      `${failures.length} of ${results.length} events were not published: ${first?.message}`,
+      {
+        cause: first,
+      },
+    )
+    this.results = results
+  }
+}
+
+/** Whatever was thrown, as an Error: handlers may throw anything, also `undefined`. */
+export function toError(thrown: unknown): Error {
+  if (thrown instanceof Error) return thrown
+  try {
+    return new Error(
+      typeof thrown === 'string' ? thrown : `thrown: ${JSON.stringify(thrown) ?? String(thrown)}`,
+    )
+  } catch {
+    return new Error('thrown: a value that cannot be shown')
+  }
+}

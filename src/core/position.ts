@@ -1,0 +1,23 @@
+/** A position is the id of an entry, `<milliseconds>-<sequence>`. */
+const POSITION = /^\d{1,20}-\d{1,20}$/
+
+export const FIRST_POSITION = '0-0'
+
+export const isPosition = (text: string): boolean => POSITION.test(text)
+
+/** Compares two decimal numbers of any size without losing digits, which `Number` does past 2^53. */
+const compareDigits = (a: string, b: string): number =>
+  a.length === b.length ? (a < b ? -1 : a > b ? 1 : 0) : a.length - b.length
+
+/** By number, never as text: `1-10` comes after `1-9`. */
+export function comparePositions(a: string, b: string): number {
+  const dashA = a.indexOf('-')
+  const dashB = b.indexOf('-')
+  return (
+    compareDigits(a.slice(0, dashA), b.slice(0, dashB)) ||
+    compareDigits(a.slice(dashA + 1), b.slice(dashB + 1))
+  )
+}
+
+/** The milliseconds since 1970 at which the server took the entry. */
+export const positionTime = (position: string): number => Number(position.slice(0, position.indexOf('-')))

@@ -1,0 +1,117 @@
+import type { MillraceError } from './errors.ts'
+
+/**
+ * What the log holds: a position and the names and values of its fields, in turn: `[name, value, name, value, …]`.
+ * What they mean is the codec's business.
+ */
+export interface Entry {
+  readonly position: string
+  readonly fields: readonly string[]
+}
+
+export interface NewEntry {
+  fields: readonly string[]
+  /** Writing again under a key that was used within `idempotencyTtlMs` answers the first position, and writes nothing. */
+  idempotencyKey?: string
+}
+
+/**
+ * A durable log of entries with consumer groups. Two implementations pass the same conformance suite: streams on
+ * Redis, and one in memory for tests.
+ */
+export interface StreamLog {
+  /**
+   * Writes entries in the order given, creating the stream if need be. Answers a position for each, or why that one
+   * was not written; entries fail one by one, for instance when an idempotency key was used for other content.
+   * `PUBLISH_UNCERTAIN` means that the reply was lost: the entry may or may not be there.
+   */
+  append(stream: string, entries: readonly NewEntry[]): Promise<(string | MillraceError)[]>
+
+  /**
+   * Entries after `after` (exclusive; {@link FIRST_POSITION} for the start), oldest first, at most `limit`. With
+   * `waitMs` it waits that long for the first one. `UNKNOWN_STREAM` when there is no such stream.
+   */
+  read(stream: string, after: string, limit: number, options?: ReadOptions): Promise<Entry[]>
+
+  /** The position of the newest entry ever written, or {@link FIRST_POSITION}. `UNKNOWN_STREAM` as in `read`. */
+  lastPosition(stream: string): Promise<string>
+
+  /** The stream that takes the dead letters of `stream`, whichever of its groups gives up. */
+  deadLetterStream(stream: string): string
+
+  /** Becomes a consumer of a group, which is created if need be. Whoever joins calls `leave`. */
+  join(membership: Membership): Promise<Consumer>
+}
+
+export interface ReadOptions {
+  waitMs?: number
+  signal?: AbortSignal
+}
+
+export interface Membership {
+  stream: string
+  group: string
+  /** Unique per consumer: two consumers of one name would share a pending list. */
+  consumer: string
+  /** Where a group that does not exist yet begins: `0` (default), `$` for what comes from now on, or a position. */
+  start?: string
+  /** How long a consumer of other software may be silent about an entry before it is claimed from it. */
+  minIdleMs?: number
+  /** How long after its last heartbeat a consumer of ours counts as dead. */
+  deadAfterMs?: number
+}
+
+/** An entry that this consumer now holds, until it is settled or lost. */
+export interface Claim extends Entry {
+  /** Starts so far, this one included. */
+  readonly attempt: number
+  /** Where it comes from: never delivered before, due for its retry, or taken over from a consumer that died. */
+  readonly origin: 'new' | 'retry' | 'abandoned'
+}
+
+/** How a claim ended. */
+export type Outcome =
+  | { kind: 'acknowledge'; position: string }
+  /** Waits `delayMs`, durably and for this group alone, then is claimed again with the next attempt. */
+  | { kind: 'retry'; position: string; attempts: number; delayMs: number }
+  /** Given back: claimed again at once by whoever asks first. `attempts` are the starts that count so far. */
+  | { kind: 'release'; position: string; attempts: number }
+  | { kind: 'dead-letter'; position: string; attempts: number; letter: DeadLetter }
+
+export interface DeadLetter {
+  /** What kind of failure, low in cardinality: an error's code or class. */
+  error: string
+  /** In words, for whoever looks at it later. */
+  reason: string
+}
+
+/**
+ * One member of a group. `claim` calls never overlap; everything else may run beside one.
+ * Only the worker settles claims.
+ */
+export interface Consumer {
+  /**
+   * Entries to run: due retries, abandoned ones and new ones. Waits up to `waitMs` for the first, less if a retry is
+   * due sooner, and answers none when nothing came. It heals a group that is gone. Connection faults are raised; the
+   * caller backs off and calls again, and nothing is lost by it.
+   */
+  claim(limit: number, waitMs: number, signal: AbortSignal): Promise<Claim[]>
+
+  /**
+   * Writes down that these claims start now (a first delivery counts as started by itself). Answers the positions
+   * that are no longer ours and must not run.
+   */
+  begin(claims: readonly Claim[]): Promise<string[]>
+
+  /**
+   * Settles claims, each if it is still ours; answers the positions that were not. Nothing is settled twice, and a
+   * call that failed may be made again.
+   */
+  settle(outcomes: readonly Outcome[]): Promise<string[]>
+
+  /** Says that we live and work on what we hold. Answers the positions that we lost to others. */
+  heartbeat(): Promise<string[]>
+
+  /** Hands back what is still held, to be claimed at once with no attempt spent, and leaves the group. Idempotent. */
+  leave(): Promise<void>
+}

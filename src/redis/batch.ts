@@ -1,0 +1,115 @@
+import { createHash } from 'node:crypto'
+import { MillraceError } from '../core/errors.ts'
+import type { NewEntry } from '../core/stream-log.ts'
+import { appendOnceScript, appendScript } from './append-scripts.ts'
+import type { Connection } from './connection.ts'
+import { idempotencyKey } from './keys.ts'
+
+/** Longer batches hold up other clients: 250 entries of 100 KB took 53 ms. */
+const MAX_BATCH_ENTRIES = 250
+const MAX_BATCH_BYTES = 1_000_000
+/** From here on an entry travels alone; copying it through Lua would only cost. */
+const LARGE_ENTRY_BYTES = 64_000
+/** Lua can't unpack more arguments than this with certainty. */
+const MAX_SCRIPT_FIELDS = 1_000
+
+/** Rough on purpose: UTF-16 units, which for text of any script is within a factor of three of its bytes. */
+export function entrySize(entry: NewEntry): number {
+  let size = 0
+  for (const part of entry.fields) size += part.length
+  return size
+}
+
+/** Entries of one stream that travel in one command. */
+export interface Batch<E extends NewEntry = NewEntry> {
+  readonly entries: E[]
+  readonly bytes: number
+}
+
+/** Cuts the next batch off the front of a queue, from `start`. Never empty. */
+export function nextBatch<E extends NewEntry>(queue: readonly E[], start: number): Batch<E> {
+  const entries: E[] = []
+  let bytes = 0
+  for (let index = start; index < queue.length && entries.length < MAX_BATCH_ENTRIES; index++) {
+    const entry = queue[index]!
+    const size = entrySize(entry)
+    if (entries.length > 0 && (isLarge(entry, size) || bytes + size > MAX_BATCH_BYTES)) break
+    entries.push(entry)
+    bytes += size
+    if (isLarge(entry, size)) break
+  }
+  return { entries, bytes }
+}
+
+const isLarge = (entry: NewEntry, size: number) =>
+  size >= LARGE_ENTRY_BYTES || entry.fields.length > MAX_SCRIPT_FIELDS
+
+/** Writes one batch with one command. Answers in the order of its entries. */
+export async function writeBatch(
+  connection: Connection,
+  stream: string,
+  { entries, bytes }: Batch,
+  ttlMs: number,
+): Promise<(string | MillraceError)[]> {
+  const [first] = entries
+  if (entries.some((entry) => entry.idempotencyKey !== undefined)) {
+    return writeOnce(connection, stream, entries, ttlMs)
+  }
+  if (entries.length === 1 && isLarge(first!, bytes)) {
+    return [await connection.send<string>(['XADD', stream, '*', ...first!.fields])]
+  }
+  return appendScript.run(connection, [stream], runsOfOneShape(entries))
+}
+
+/** Naming the fields once per run and not once per entry makes half as much again in throughput. */
+function runsOfOneShape(entries: readonly NewEntry[]): string[] {
+  const args: string[] = []
+  for (let start = 0, end = 0; start < entries.length; start = end) {
+    const shape = entries[start]!.fields
+    end = start + 1
+    while (end < entries.length && sameShape(shape, entries[end]!.fields)) end++
+    args.push(String(shape.length / 2), String(end - start))
+    for (let name = 0; name < shape.length; name += 2) args.push(shape[name]!)
+    for (let index = start; index < end; index++) {
+      const { fields } = entries[index]!
+      for (let value = 1; value < fields.length; value += 2) args.push(fields[value]!)
+    }
+  }
+  return args
+}
+
+function sameShape(a: readonly string[], b: readonly string[]): boolean {
+  if (a.length !== b.length) return false
+  for (let index = 0; index < a.length; index += 2) if (a[index] !== b[index]) return false
+  return true
+}
+
+async function writeOnce(
+  connection: Connection,
+  stream: string,
+  entries: readonly NewEntry[],
+  ttlMs: number,
+) {
+  const keys = [stream]
+  const args = [String(ttlMs)]
+  for (const { fields, idempotencyKey: key } of entries) {
+    if (key === undefined) args.push('0', '')
+    else args.push(String(keys.push(idempotencyKey(stream, key))), digestOf(fields))
+    args.push(String(fields.length), ...fields)
+  }
+  const replies = await appendOnceScript.run(connection, keys, args)
+  return replies.map((reply, index) => (reply === '!' ? conflict(entries[index]!) : reply))
+}
+
+/** Lengths make it unambiguous where one part ends: `['ab', 'c']` is not `['a', 'bc']`. */
+function digestOf(fields: readonly string[]): string {
+  const hash = createHash('md5')
+  for (const part of fields) hash.update(`${part.length}:${part}`)
+  return hash.digest('base64url')
+}
+
+const conflict = (entry: NewEntry) =>
+  new MillraceError(
+    'IDEMPOTENCY_CONFLICT',
+    `the idempotency key "${entry.idempotencyKey}" was used for another event; use a new key for new content`,
+  )

@@ -1,0 +1,148 @@
+import { createClient, type RedisClientType } from '@redis/client'
+import { noLog, type Log } from '../core/service.ts'
+import { toCommandError, toConnectError } from './errors.ts'
+
+export interface ConnectionOptions {
+  /** `redis://user:password@host:port/database`, or `rediss:` for TLS. */
+  url: string
+  log?: Log
+  /** How long one attempt to connect may take, in ms (10000). */
+  connectTimeoutMs?: number
+  /** How long a command may take before its connection counts as dead, in ms (5000). */
+  commandTimeoutMs?: number
+}
+
+/** Longest pause between two attempts to reconnect: Redis is back in use within 2 s of being ready. */
+const MAX_RECONNECT_DELAY_MS = 1_000
+
+/**
+ * One connection that mends itself. A command that gets no reply within its deadline takes the connection with it:
+ * on a half-open socket nothing else would ever notice. The client's own queue is off, since what is written again
+ * after a lost reply is decided by whoever sent it, never by the connection.
+ */
+export class Connection {
+  readonly #options: ConnectionOptions
+  readonly #name: string
+  readonly #log: Log
+  #client: RedisClientType
+  #wasReady = false
+  #closed = false
+  #waiters: (() => void)[] = []
+
+  private constructor(options: ConnectionOptions, name: string) {
+    this.#options = options
+    this.#name = name
+    this.#log = options.log ?? noLog
+    this.#client = this.#createClient()
+  }
+
+  /**
+   * Makes one attempt to connect. After a first success it reconnects for ever, by itself.
+   *
+   * @param name shown by CLIENT LIST
+   * @throws MillraceError `REDIS_UNAVAILABLE`
+   */
+  static async open(options: ConnectionOptions, name: string): Promise<Connection> {
+    const connection = new Connection(options, name)
+    try {
+      await connection.#client.connect()
+    } catch (cause) {
+      await connection.close()
+      throw toConnectError(options.url, cause)
+    }
+    return connection
+  }
+
+  get ready(): boolean {
+    return this.#client.isReady
+  }
+
+  /** Changes with every new socket: what the server knew of the old one is gone. */
+  get epoch(): number {
+    return this.#client.socketEpoch
+  }
+
+  /**
+   * Sends one command; replies are raw RESP2. Fails at once while there is no connection.
+   *
+   * @throws MillraceError `REDIS_UNAVAILABLE` when nothing was sent, `REDIS_REFUSED` when Redis answered an error,
+   *   `REDIS_UNCERTAIN` when the reply was lost: the command may have run.
+   */
+  async send<T = unknown>(args: readonly string[], deadlineMs?: number): Promise<T> {
+    const client = this.#client
+    const ms = deadlineMs ?? this.#options.commandTimeoutMs ?? 5_000
+    const timer = setTimeout(() => this.#replace(client, `no reply to ${args[0]} within ${ms} ms`), ms)
+    try {
+      return await client.sendCommand<T>(args)
+    } catch (error) {
+      throw toCommandError(error)
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  /** Resolves when commands can be sent, or after `timeoutMs`. */
+  async whenReady(timeoutMs: number): Promise<void> {
+    if (this.ready || this.#closed) return
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, timeoutMs)
+      this.#waiters.push(() => {
+        clearTimeout(timer)
+        resolve()
+      })
+    })
+  }
+
+  /** Ends the connection; commands under way fail as uncertain. Idempotent. */
+  async close(): Promise<void> {
+    this.#closed = true
+    if (this.#client.isOpen) this.#client.destroy()
+    this.#wake()
+  }
+
+  #createClient(): RedisClientType {
+    const client = createClient({
+      url: this.#options.url,
+      name: this.#name,
+      // As a RESP3 map, a stream named `__proto__` would vanish from the reply.
+      RESP: 2,
+      disableOfflineQueue: true,
+      maintNotifications: 'disabled',
+      commandOptions: { timeout: 0 },
+      socket: {
+        connectTimeout: this.#options.connectTimeoutMs ?? 10_000,
+        reconnectStrategy: (retries, cause) => (this.#wasReady ? reconnectDelay(retries) : cause),
+      },
+    }) as unknown as RedisClientType
+    client.on('error', (error: Error) =>
+      this.#log.warn({ error }, `Redis connection ${this.#name}: ${error.message}`),
+    )
+    client.on('ready', () => {
+      if (this.#wasReady) this.#log.info({}, `Redis connection ${this.#name} is back`)
+      this.#wasReady = true
+      this.#wake()
+    })
+    return client
+  }
+
+  /** A destroyed client can't be opened again, so a dead connection is replaced by a new client. */
+  #replace(dead: RedisClientType, reason: string): void {
+    if (this.#closed || this.#client !== dead) return
+    this.#log.warn({}, `Redis connection ${this.#name} is given up: ${reason}`)
+    this.#client = this.#createClient()
+    dead.destroy()
+    this.#client.connect().catch((error: unknown) => {
+      if (!this.#closed) this.#log.error({ error }, `Redis connection ${this.#name} can't be replaced`)
+    })
+  }
+
+  #wake(): void {
+    const waiters = this.#waiters
+    this.#waiters = []
+    for (const wake of waiters) wake()
+  }
+}
+
+/** Doubling from 50 ms, with jitter so that a fleet does not come back in one moment. */
+const reconnectDelay = (retries: number): number =>
+  Math.min(50 * 2 ** Math.min(retries, 10), MAX_RECONNECT_DELAY_MS) * (0.75 + Math.random() / 4)

@@ -1,0 +1,176 @@
+import { noLog, type Log } from '../core/service.ts'
+import type { Claim, Consumer, Membership, Outcome } from '../core/stream-log.ts'
+import { AbandonedEntries } from './abandoned.ts'
+import type { Connection } from './connection.ts'
+import { remedyFor } from './errors.ts'
+import { GroupCommands } from './group-commands.ts'
+import { Reader } from './reader.ts'
+
+/** Longest pause between two looks at retries and silent consumers, in ms: both are noticed within it. */
+const POLL_INTERVAL_MS = 1_000
+const DEFAULT_MIN_IDLE_MS = 60_000
+const DEFAULT_DEAD_AFTER_MS = 10_000
+
+/** A consumer of a group on a stream of Redis. It knows what it holds; the server decides what is really its own. */
+export class RedisConsumer implements Consumer {
+  readonly #commands: GroupCommands
+  readonly #reader: Reader
+  readonly #abandoned: AbandonedEntries
+  readonly #start: string
+  readonly #deadAfterMs: number
+  readonly #minIdleMs: number
+  readonly #log: Log
+  readonly #held = new Set<string>()
+  /** On their way out: ours no more if the call succeeds, still ours if it fails. */
+  readonly #settling = new Set<string>()
+  /** Pending to us on the server without our knowing, when a heartbeat looked: perhaps a reply was lost. */
+  #stranded: string[] = []
+  #readFailed = false
+  #nextPollAt = 0
+  #nextIdleResetAt = 0
+  /** After a full round of retries new entries get their turn, so that a mass of retries can't starve them. */
+  #newFirst = false
+  #left = false
+
+  constructor(
+    connections: { control: Connection; reader: Connection },
+    membership: Membership,
+    log: Log = noLog,
+  ) {
+    const { stream, group, consumer, start = '0' } = membership
+    this.#deadAfterMs = membership.deadAfterMs ?? DEFAULT_DEAD_AFTER_MS
+    this.#minIdleMs = membership.minIdleMs ?? DEFAULT_MIN_IDLE_MS
+    this.#start = start
+    this.#log = log
+    this.#commands = new GroupCommands(connections.control, stream, group, consumer)
+    this.#reader = new Reader(connections.reader, connections.control, { stream, group, consumer })
+    this.#abandoned = new AbandonedEntries(this.#commands, this.#minIdleMs, this.#deadAfterMs)
+  }
+
+  /** Creates the group where it is missing, and shows that we live. */
+  async join(): Promise<void> {
+    await this.#heal()
+    await this.heartbeat()
+  }
+
+  async claim(limit: number, waitMs: number, signal: AbortSignal): Promise<Claim[]> {
+    try {
+      return await this.#claim(limit, waitMs, signal)
+    } catch (error) {
+      if (remedyFor(error) !== 'heal') throw error
+      await this.#heal()
+      return []
+    }
+  }
+
+  async #claim(limit: number, waitMs: number, signal: AbortSignal): Promise<Claim[]> {
+    const waiting = (await this.#adopt()) ?? (await this.#poll(limit))
+    if (waiting.length > 0) return this.#hold(waiting)
+    const untilPoll = Math.max(1, this.#nextPollAt - Date.now())
+    try {
+      const entries = await this.#reader.read(limit, Math.min(waitMs, untilPoll), signal)
+      for (const { position } of entries) this.#held.add(position)
+      return entries
+    } catch (error) {
+      this.#readFailed = true
+      throw error
+    }
+  }
+
+  /** What a lost reply left pending to us. No read is under way here, so whatever we do not hold now is stranded. */
+  async #adopt(): Promise<Claim[] | undefined> {
+    if (this.#readFailed) {
+      await this.heartbeat()
+      this.#readFailed = false
+    }
+    const stranded = this.#stranded.filter(
+      (position) => !this.#held.has(position) && !this.#settling.has(position),
+    )
+    this.#stranded = []
+    return stranded.length > 0 ? this.#commands.adopt(stranded) : undefined
+  }
+
+  async #poll(limit: number): Promise<Claim[]> {
+    if (Date.now() < this.#nextPollAt) return []
+    if (this.#newFirst) {
+      this.#newFirst = false
+      return []
+    }
+    const { due, untilNextMs, silentConsumers } = await this.#commands.poll(limit, this.#deadAfterMs)
+    const full = due.length === limit
+    this.#newFirst = full
+    if (!full) this.#nextPollAt = Date.now() + Math.min(POLL_INTERVAL_MS, untilNextMs)
+    if (due.length > 0) return due
+    const abandoned = await this.#abandoned.take(limit, silentConsumers > 0)
+    if (abandoned.length > 0)
+      this.#log.warn({ count: abandoned.length }, 'took over entries of consumers that are gone')
+    if (this.#abandoned.unfinished) this.#nextPollAt = 0
+    return abandoned
+  }
+
+  #hold(claims: Claim[]): Claim[] {
+    for (const { position } of claims) this.#held.add(position)
+    return claims
+  }
+
+  async begin(claims: readonly Claim[]): Promise<string[]> {
+    const redelivered = claims.filter(({ origin }) => origin !== 'new')
+    return this.#forget(await this.#lostWithGroup(this.#commands.begin(redelivered), redelivered))
+  }
+
+  async settle(outcomes: readonly Outcome[]): Promise<string[]> {
+    const held = this.#held.size
+    for (const { position } of outcomes) {
+      this.#held.delete(position)
+      this.#settling.add(position)
+    }
+    try {
+      return await this.#lostWithGroup(this.#commands.settle(outcomes, held), outcomes)
+    } catch (error) {
+      for (const { position } of outcomes) this.#held.add(position)
+      throw error
+    } finally {
+      for (const { position } of outcomes) this.#settling.delete(position)
+      if (outcomes.some(({ kind }) => kind === 'retry' || kind === 'release')) this.#nextPollAt = 0
+    }
+  }
+
+  async heartbeat(): Promise<string[]> {
+    const now = Date.now()
+    const resetIdle = now >= this.#nextIdleResetAt
+    const held = [...this.#held]
+    const { lost, unknown } = await this.#commands.heartbeat(held, resetIdle)
+    if (resetIdle) this.#nextIdleResetAt = now + this.#minIdleMs / 3
+    this.#stranded = unknown
+    // What was settled while the answer travelled is not lost.
+    return this.#forget(lost.filter((position) => this.#held.has(position)))
+  }
+
+  async leave(): Promise<void> {
+    if (this.#left) return
+    this.#left = true
+    await this.#reader.close()
+    await this.#commands.leave()
+    this.#held.clear()
+  }
+
+  #forget(lost: string[]): string[] {
+    for (const position of lost) this.#held.delete(position)
+    return lost
+  }
+
+  /** With the group its pending list is gone, and so is everything that we held; the next claim heals the group. */
+  async #lostWithGroup(call: Promise<string[]>, all: readonly { position: string }[]): Promise<string[]> {
+    try {
+      return await call
+    } catch (error) {
+      if (remedyFor(error) !== 'heal') throw error
+      return all.map(({ position }) => position)
+    }
+  }
+
+  async #heal(): Promise<void> {
+    if (await this.#commands.ensureGroup(this.#start))
+      this.#log.info({}, 'the group did not exist and was created')
+  }
+}

@@ -1,0 +1,72 @@
+import { ClientClosedError, ClientOfflineError, ErrorReply } from '@redis/client'
+import { MillraceError } from '../core/errors.ts'
+
+/** What a failed command wants done before it is tried again. */
+export type Remedy =
+  /** Wait: Redis is there and can't at the moment. Costs no attempt of any entry. */
+  | 'back-off'
+  /** The server or the route changed, or the connection is gone: reconnect, then ask anew. */
+  | 'reconnect'
+  /** The group is gone: create it again. */
+  | 'heal'
+  /** Nothing that we do will mend it: an operator must. Loud, and tried again slowly. */
+  | 'alarm'
+
+const REMEDIES: Readonly<Record<string, Remedy>> = {
+  LOADING: 'back-off',
+  BUSY: 'back-off',
+  OOM: 'back-off',
+  MISCONF: 'back-off',
+  NOREPLICAS: 'back-off',
+  CLUSTERDOWN: 'back-off',
+  TRYAGAIN: 'back-off',
+  MASTERDOWN: 'back-off',
+  READONLY: 'reconnect',
+  MOVED: 'reconnect',
+  ASK: 'reconnect',
+  UNBLOCKED: 'heal',
+  NOGROUP: 'heal',
+}
+
+/** The first word of Redis's answer, such as `NOGROUP`; `''` when the error is none of Redis's answers. */
+export const replyCode = (error: unknown): string =>
+  error instanceof MillraceError && error.code === 'REDIS_REFUSED'
+    ? (/^-?([A-Z]+)\b/.exec((error.cause as Error).message)?.[1] ?? '')
+    : ''
+
+export function remedyFor(error: unknown): Remedy {
+  if (
+    error instanceof MillraceError &&
+    (error.code === 'REDIS_UNAVAILABLE' || error.code === 'REDIS_UNCERTAIN')
+  ) {
+    return 'reconnect'
+  }
+  return REMEDIES[replyCode(error)] ?? 'alarm'
+}
+
+/** Why a command failed: refused by Redis, never sent, or sent with its reply lost. */
+export function toCommandError(cause: unknown): MillraceError {
+  const { message } = cause as Error
+  if (cause instanceof ErrorReply)
+    return new MillraceError('REDIS_REFUSED', `Redis refused: ${message}`, { cause })
+  if (cause instanceof ClientOfflineError || cause instanceof ClientClosedError) {
+    return new MillraceError('REDIS_UNAVAILABLE', 'there is no connection to Redis; nothing was sent', {
+      cause,
+    })
+  }
+  return new MillraceError('REDIS_UNCERTAIN', `the reply of Redis was lost: ${message}`, { cause })
+}
+
+/** Why no connection came about; `url` is shown without its password. */
+export function toConnectError(url: string, cause: unknown): MillraceError {
+  const { code, message } = cause as NodeJS.ErrnoException
+  const reason = `Redis can't be reached at ${redactUrl(url)}: ${message || code}`
+  return new MillraceError('REDIS_UNAVAILABLE', `${reason}. Is it running, and is REDIS_URL right?`, {
+    cause,
+  })
+}
+
+/** A URL that may be shown: its user and password are left out. */
+export function redactUrl(url: string): string {
+  return url.replace(/\/\/[^@/]*@/, '//***@')
+}

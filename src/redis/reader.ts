@@ -1,0 +1,70 @@
+import type { Claim } from '../core/stream-log.ts'
+import type { Connection } from './connection.ts'
+
+/** What a reply may take beyond BLOCK before the connection counts as dead: half-open ones are noticed within 2 s. */
+const REPLY_GRACE_MS = 1_500
+
+type ReadReply = [stream: string, entries: [position: string, fields: string[]][]][] | null
+
+/** Blocking reads of new entries, on a connection of their own: anything behind a blocked command would wait. */
+export class Reader {
+  readonly #connection: Connection
+  readonly #control: Connection
+  readonly #command: readonly string[]
+  readonly #stream: string
+  #clientId = ''
+  #clientIdEpoch = -1
+
+  constructor(
+    connection: Connection,
+    control: Connection,
+    who: { stream: string; group: string; consumer: string },
+  ) {
+    this.#connection = connection
+    this.#control = control
+    this.#stream = who.stream
+    this.#command = ['XREADGROUP', 'GROUP', who.group, who.consumer]
+  }
+
+  /** Never BLOCK 0: a read that never returns can't be told from a dead one. */
+  async read(limit: number, blockMs: number, signal: AbortSignal): Promise<Claim[]> {
+    if (signal.aborted) return []
+    await this.#learnClientId()
+    const wake = () => void this.#unblock()
+    signal.addEventListener('abort', wake, { once: true })
+    try {
+      const block = String(Math.max(1, Math.ceil(blockMs)))
+      const args = [...this.#command, 'COUNT', String(limit), 'BLOCK', block, 'STREAMS', this.#stream, '>']
+      const reply = await this.#connection.send<ReadReply>(args, blockMs + REPLY_GRACE_MS)
+      return reply?.[0]?.[1].map(toClaim) ?? []
+    } finally {
+      signal.removeEventListener('abort', wake)
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#connection.close()
+  }
+
+  async #learnClientId(): Promise<void> {
+    const { epoch } = this.#connection
+    if (epoch === this.#clientIdEpoch) return
+    this.#clientId = String(await this.#connection.send(['CLIENT', 'ID']))
+    this.#clientIdEpoch = epoch
+  }
+
+  /**
+   * Ends a blocked read from outside. Closing its connection instead could leave an entry behind: one that Redis
+   * hands out before it notices. Where Redis won't do it, the read ends by its own BLOCK.
+   */
+  async #unblock(): Promise<void> {
+    await this.#control.send(['CLIENT', 'UNBLOCK', this.#clientId]).catch(() => {})
+  }
+}
+
+const toClaim = ([position, fields]: [string, string[]]): Claim => ({
+  position,
+  fields,
+  attempt: 1,
+  origin: 'new',
+})

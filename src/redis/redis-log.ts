@@ -1,0 +1,137 @@
+import { MillraceError } from '../core/errors.ts'
+import { checkName } from '../core/names.ts'
+import { FIRST_POSITION, isPosition } from '../core/position.ts'
+import { noLog } from '../core/service.ts'
+import type { Consumer, Entry, Membership, NewEntry, ReadOptions, StreamLog } from '../core/stream-log.ts'
+import { Appender, type AppendOptions } from './appender.ts'
+import { Connection, type ConnectionOptions } from './connection.ts'
+import { RedisConsumer } from './consumer.ts'
+import { replyCode } from './errors.ts'
+import { deadLetterKey, STREAM_REGISTRY_KEY } from './keys.ts'
+import { checkServer, type ServerInfo } from './server.ts'
+import { StreamReader } from './stream-reader.ts'
+
+export interface RedisLogOptions extends ConnectionOptions, AppendOptions {
+  /** Shown by CLIENT LIST before the role of the connection (`millrace`). */
+  clientName?: string
+  /** Accept a server that may evict streams and groups when its memory is full. Off: losing them is silent. */
+  allowEviction?: boolean
+}
+
+/**
+ * The StreamLog on streams of Redis. One connection publishes, one settles and asks, and each consumer and waiting
+ * reader has its own: anything behind a blocked command would wait as long as it does.
+ */
+export class RedisStreamLog implements StreamLog {
+  readonly server: ServerInfo
+  readonly #options: RedisLogOptions
+  readonly #name: string
+  readonly #publishing: Connection
+  readonly #control: Connection
+  readonly #appender: Appender
+  readonly #reader: StreamReader
+
+  private constructor(
+    options: RedisLogOptions,
+    name: string,
+    connections: [Connection, Connection],
+    server: ServerInfo,
+  ) {
+    this.#options = options
+    this.#name = name
+    ;[this.#publishing, this.#control] = connections
+    this.server = server
+    this.#appender = new Appender(this.#publishing, options)
+    this.#reader = new StreamReader(this.#control, () => Connection.open(options, `${name}-reader`))
+  }
+
+  /**
+   * Connects, once; after that it reconnects for ever.
+   *
+   * @throws MillraceError `REDIS_UNAVAILABLE`, or `REDIS_UNSUITABLE` for a server that would lose events
+   */
+  static async open(options: RedisLogOptions): Promise<RedisStreamLog> {
+    const name = options.clientName ?? 'millrace'
+    const control = await Connection.open(options, `${name}-control`)
+    try {
+      const server = await checkServer(control, {
+        log: options.log ?? noLog,
+        allowEviction: options.allowEviction === true,
+      })
+      const publishing = await Connection.open(options, `${name}-publishing`)
+      return new RedisStreamLog(options, name, [publishing, control], server)
+    } catch (error) {
+      await control.close()
+      throw error
+    }
+  }
+
+  append(stream: string, entries: readonly NewEntry[]): Promise<(string | MillraceError)[]> {
+    checkName('stream name', stream)
+    return this.#appender.append(stream, entries)
+  }
+
+  read(stream: string, after: string, limit: number, options?: ReadOptions): Promise<Entry[]> {
+    checkName('stream name', stream)
+    return this.#reader.read(stream, after, limit, options)
+  }
+
+  lastPosition(stream: string): Promise<string> {
+    checkName('stream name', stream)
+    return this.#reader.lastPosition(stream)
+  }
+
+  deadLetterStream(stream: string): string {
+    return deadLetterKey(stream)
+  }
+
+  async join(membership: Membership): Promise<Consumer> {
+    checkName('stream name', membership.stream)
+    checkName('group name', membership.group)
+    checkStart(membership.start)
+    const log = this.#options.log ?? noLog
+    const reader = await Connection.open(this.#options, `${this.#name}-consumer`)
+    const consumer = new RedisConsumer({ control: this.#control, reader }, membership, log)
+    try {
+      await consumer.join()
+      return consumer
+    } catch (error) {
+      await reader.close()
+      throw replyCode(error) === 'WRONGTYPE' ? notAStream(membership.stream, error) : error
+    }
+  }
+
+  /** Remembers a stream that was published to without being declared, so that the audit trail follows it. */
+  async register(stream: string): Promise<void> {
+    await this.#control.send(['SADD', STREAM_REGISTRY_KEY, stream])
+  }
+
+  registered(): Promise<string[]> {
+    return this.#control.send<string[]>(['SMEMBERS', STREAM_REGISTRY_KEY])
+  }
+
+  /** How long Redis takes to answer, in ms. */
+  async ping(): Promise<number> {
+    const start = performance.now()
+    await this.#control.send(['PING'])
+    return performance.now() - start
+  }
+
+  /** Waits for what is being published; consumers leave before. */
+  async close(): Promise<void> {
+    await this.#appender.idle()
+    await Promise.all([this.#publishing.close(), this.#control.close(), this.#reader.close()])
+  }
+}
+
+function checkStart(start: string | undefined): void {
+  if (start === undefined || start === '0' || start === '$' || start === FIRST_POSITION || isPosition(start))
+    return
+  const message = `a group starts at "0", at "$" or at a position such as 1700000000000-0, not at "${start}"`
+  throw new MillraceError('CONFIGURATION_INVALID', message)
+}
+
+export const notAStream = (stream: string, cause: unknown): MillraceError =>
+  new MillraceError('UNKNOWN_STREAM', `"${stream}" holds something else than a stream; choose another name`, {
+    cause,
+  })

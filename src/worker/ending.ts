@@ -1,0 +1,38 @@
+import { RetryLater, Reject } from '../core/delivery.ts'
+import { MillraceError, toError } from '../core/errors.ts'
+import type { Outcome } from '../core/stream-log.ts'
+import { retryDelay, type RetryPolicy } from './retry-policy.ts'
+
+/** What a dead letter says of why, at most; the whole of it is in the log. */
+const MAX_REASON_LENGTH = 2_000
+
+/** The outcome of a start that failed: whatever was thrown, it ends as a retry or as a dead letter. */
+export function outcomeOfFailure(
+  { position, attempt }: { position: string; attempt: number },
+  thrown: unknown,
+  policy: Required<RetryPolicy>,
+): Outcome {
+  const error = toError(thrown)
+  if (!isFinal(thrown) && attempt < policy.attempts) {
+    const delayMs = error instanceof RetryLater ? error.delayMs : retryDelay(policy, attempt)
+    return { kind: 'retry', position, attempts: attempt, delayMs }
+  }
+  return deadLetter(position, attempt, error)
+}
+
+export function deadLetter(position: string, attempts: number, error: Error): Outcome {
+  const letter = { error: errorName(error), reason: error.message.slice(0, MAX_REASON_LENGTH) }
+  return { kind: 'dead-letter', position, attempts, letter }
+}
+
+/** No later start can end better: the handler said so, or the event itself is at fault. */
+const isFinal = (thrown: unknown): boolean =>
+  thrown instanceof Reject || (thrown instanceof MillraceError && FINAL_CODES.has(thrown.code))
+
+const FINAL_CODES: ReadonlySet<string> = new Set(['EVENT_INVALID', 'EVENT_UNDECODABLE'])
+
+/** Low in cardinality: a code where there is one, else the class. */
+const errorName = (error: Error): string => {
+  const { code } = error as { code?: unknown }
+  return typeof code === 'string' ? code : error.name
+}

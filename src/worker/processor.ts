@@ -1,0 +1,221 @@
+import { decodeEntry } from '../core/codec.ts'
+import { MillraceError, toError } from '../core/errors.ts'
+import type { Event } from '../core/event.ts'
+import type { Claim, Consumer, Outcome } from '../core/stream-log.ts'
+import { AuditReporter } from './audit-reporter.ts'
+import { Beginner } from './beginner.ts'
+import { deadLetter, outcomeOfFailure } from './ending.ts'
+import { Job } from './job.ts'
+import { Lanes } from './lanes.ts'
+import { pause } from './pause.ts'
+import { Settler } from './settler.ts'
+import type { ResolvedOptions } from './worker-options.ts'
+
+/** What died with its process twice runs alone from now on; with few attempts, what died once. */
+const SUSPECT_FROM_ATTEMPT = 3
+
+const INBOX_RETRY_DELAY_MS = 1_000
+const NONE: Set<string> = new Set()
+
+export interface Counters {
+  processed: number
+  failed: number
+  deadLettered: number
+  /** Went to another consumer while we worked on them. */
+  lost: number
+}
+
+/** Takes claims through decoding, lanes and handler to their settlement. */
+export class Processor {
+  readonly counters: Counters = { processed: 0, failed: 0, deadLettered: 0, lost: 0 }
+  readonly #options: ResolvedOptions
+  readonly #jobs = new Map<string, Job>()
+  readonly #lanes: Lanes
+  readonly #settler: Settler
+  readonly #beginner: Beginner
+  readonly #audit: AuditReporter | undefined
+  readonly #stopping: AbortSignal
+  readonly #onSettled: (count: number) => void
+  #emptyWaiters: (() => void)[] = []
+
+  /** @param stopping aborted when nothing should start any more */
+  constructor(
+    consumer: Consumer,
+    options: ResolvedOptions,
+    stopping: AbortSignal,
+    onSettled: (count: number) => void,
+  ) {
+    const { stream, group, audit, log, concurrency } = options
+    this.#options = options
+    this.#stopping = stopping
+    this.#onSettled = onSettled
+    this.#audit = audit && new AuditReporter(audit, { stream, group, consumer: options.consumer }, log)
+    this.#audit?.start()
+    this.#beginner = new Beginner(consumer, stopping)
+    this.#settler = new Settler({
+      consumer,
+      audit: audit?.trail,
+      log,
+      onSettled: (positions, lost) => this.#settled(positions, lost),
+    })
+    this.#lanes = new Lanes({
+      concurrency,
+      run: (job) => this.#run(job),
+      isSuspect: ({ claim: { origin, attempt } }) =>
+        origin === 'abandoned' &&
+        (attempt >= SUSPECT_FROM_ATTEMPT || options.retry.attempts < SUSPECT_FROM_ATTEMPT),
+    })
+  }
+
+  /** Entries in hand, running and waiting. */
+  get held(): number {
+    return this.#jobs.size
+  }
+
+  async accept(claims: readonly Claim[]): Promise<void> {
+    const finished = await this.#finishedBefore(claims)
+    const jobs: Job[] = []
+    for (const claim of claims) {
+      if (finished.has(claim.position)) {
+        this.#settler.push({ outcome: { kind: 'acknowledge', position: claim.position } })
+        continue
+      }
+      const job = this.#admit(claim)
+      if (job) jobs.push(job)
+    }
+    this.#audit?.read(jobs)
+    for (const job of jobs) this.#lanes.add(job)
+    this.#lanes.pump()
+  }
+
+  /** These entries belong to others now: their handlers should stop, and nothing comes of them here. */
+  lose(positions: readonly string[]): void {
+    for (const position of positions) {
+      const job = this.#jobs.get(position)
+      if (!job) continue
+      this.counters.lost++
+      this.#disown(job, new MillraceError('CLOSED', 'the entry went to another consumer'))
+    }
+    this.#checkEmpty()
+  }
+
+  /** Hands back what waits, and resolves when what runs has ended and is settled. */
+  async finish(): Promise<void> {
+    for (const job of this.#lanes.drain()) this.#giveBack(job, job.attempt - 1)
+    if (this.#jobs.size > 0) await new Promise<void>((resolve) => this.#emptyWaiters.push(resolve))
+    await this.#settler.idle()
+    await this.#audit?.stop()
+  }
+
+  /** Aborts what still runs and hands it back; its start counts. */
+  abandon(): void {
+    for (const job of this.#jobs.values()) {
+      if (!job.lost) this.#giveBack(job, job.attempt)
+      job.lost = true
+      job.abort(new MillraceError('CLOSED', 'the worker stops and the handler took too long'))
+    }
+  }
+
+  /** Asks until it gets an answer: without one, a redelivered entry would take its effect twice. */
+  async #finishedBefore(claims: readonly Claim[]): Promise<Set<string>> {
+    const redelivered = this.#audit ? claims.filter(({ origin }) => origin !== 'new') : []
+    while (this.#audit && redelivered.length > 0 && !this.#stopping.aborted) {
+      try {
+        return await this.#audit.processedBefore(redelivered)
+      } catch (error) {
+        this.#options.log.warn({ error }, 'the inbox does not answer; redelivered entries wait for it')
+        await pause(INBOX_RETRY_DELAY_MS, this.#stopping)
+      }
+    }
+    return NONE
+  }
+
+  /** A job for the claim, or undefined where there is nothing to run. */
+  #admit(claim: Claim): Job | undefined {
+    const { position, attempt } = claim
+    // A group that was healed hands out again what still runs here; it is ours as before.
+    if (this.#jobs.has(position)) return undefined
+    let event: Event
+    try {
+      event = decodeEntry(this.#options.stream, claim)
+    } catch (error) {
+      this.#bury(claim, undefined, deadLetter(position, attempt - 1, toError(error)))
+      return undefined
+    }
+    const job = new Job(this.#options.stream, claim, event)
+    this.#jobs.set(position, job)
+    if (attempt <= this.#options.retry.attempts) return job
+    const reason = `its process died in each of ${attempt - 1} starts`
+    this.#bury(claim, event, deadLetter(position, attempt - 1, new MillraceError('HANDLER_DIED', reason)))
+    return undefined
+  }
+
+  async #run(job: Job): Promise<void> {
+    if (job.lost) return
+    if (job.claim.origin !== 'new' && !(await this.#beginner.begin(job.claim))) {
+      if (this.#stopping.aborted) this.#giveBack(job, job.attempt - 1)
+      else this.lose([job.position])
+      return
+    }
+    let outcome: Outcome
+    try {
+      await this.#options.handler(job)
+      if (job.lost) return
+      this.counters.processed++
+      outcome = { kind: 'acknowledge', position: job.position }
+    } catch (thrown) {
+      if (job.lost) return
+      outcome = this.#failed(job, thrown)
+    }
+    this.#settle(job.claim, job.event, outcome)
+  }
+
+  #failed(job: Job, thrown: unknown): Outcome {
+    this.counters.failed++
+    const outcome = outcomeOfFailure(job, thrown, this.#options.retry)
+    const { stream, group, log } = this.#options
+    const fields = { error: toError(thrown), stream, group, position: job.position, attempt: job.attempt }
+    if (outcome.kind === 'retry')
+      log.info({ ...fields, delayMs: outcome.delayMs }, 'a handler failed and is retried')
+    else this.#countDeadLetter(fields)
+    return outcome
+  }
+
+  #bury(claim: Claim, event: Event | undefined, outcome: Outcome): void {
+    const { stream, group } = this.#options
+    if (outcome.kind === 'dead-letter')
+      this.#countDeadLetter({ stream, group, position: claim.position, ...outcome.letter })
+    this.#settle(claim, event, outcome)
+  }
+
+  #countDeadLetter(fields: object): void {
+    this.counters.deadLettered++
+    this.#options.log.error(fields, 'an entry goes to the dead letters')
+  }
+
+  #settle(claim: Claim, event: Event | undefined, outcome: Outcome): void {
+    const fact = this.#audit?.factOf(outcome, claim, event)
+    this.#settler.push(fact ? { outcome, fact } : { outcome })
+  }
+
+  #giveBack(job: Job, attempts: number): void {
+    this.#settler.push({ outcome: { kind: 'release', position: job.position, attempts } })
+  }
+
+  #disown(job: Job, reason: Error): void {
+    job.lost = true
+    this.#jobs.delete(job.position)
+    job.abort(reason)
+  }
+
+  #settled(positions: readonly string[], lost: readonly string[]): void {
+    this.counters.lost += lost.length
+    for (const position of positions) this.#jobs.delete(position)
+    this.#onSettled(positions.length)
+    this.#checkEmpty()
+  }
+
+  #checkEmpty(): void {
+    if (this.#jobs.size === 0) for (const wake of this.#emptyWaiters.splice(0)) wake()
+  }
+}

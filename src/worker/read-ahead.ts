@@ -1,0 +1,55 @@
+/** As much as is read ahead should keep the handlers busy for this long, in ms. */
+const HORIZON_MS = 200
+/** A reply of Redis should not be larger than this, in characters. */
+const MAX_REPLY_SIZE = 16_000_000
+
+/**
+ * How many entries a worker should hold. Enough to keep its handlers busy while the next ones travel, and no more:
+ * what waits here could run elsewhere. So it follows the speed at which entries are finished.
+ */
+export class ReadAhead {
+  readonly #concurrency: number
+  readonly #max: number
+  #rate = 0
+  #finished = 0
+  #since = performance.now()
+  #averageSize = 1_000
+
+  constructor(concurrency: number, max: number) {
+    this.#concurrency = concurrency
+    this.#max = max
+  }
+
+  finished(count: number): void {
+    this.#finished += count
+  }
+
+  /** Learns how large entries are. */
+  took(fieldsOfEach: readonly { fields: readonly string[] }[]): void {
+    let size = 0
+    for (const { fields } of fieldsOfEach) for (const part of fields) size += part.length
+    this.#averageSize = (this.#averageSize + size / fieldsOfEach.length) / 2
+  }
+
+  /** How many more to ask for, with `held` in hand; 0 when there is enough. */
+  room(held: number): number {
+    this.#learnRate()
+    const wanted = Math.max(2 * this.#concurrency, this.#concurrency + (this.#rate * HORIZON_MS) / 1_000)
+    const fits = Math.max(1, MAX_REPLY_SIZE / this.#averageSize)
+    const room = Math.floor(Math.min(wanted, this.#max) - held)
+    // Asking for a few at a time would spend a round trip on each.
+    return room >= Math.min(this.#concurrency, wanted) / 4 || held === 0
+      ? Math.max(0, Math.min(room, fits))
+      : 0
+  }
+
+  #learnRate(): void {
+    const now = performance.now()
+    const elapsed = now - this.#since
+    if (elapsed < 20) return
+    const current = (this.#finished * 1_000) / elapsed
+    this.#rate = current > this.#rate ? current : this.#rate * 0.7 + current * 0.3
+    this.#finished = 0
+    this.#since = now
+  }
+}

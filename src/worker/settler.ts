@@ -1,0 +1,98 @@
+import type { AuditFact, AuditTrail } from '../core/audit.ts'
+import { toError } from '../core/errors.ts'
+import type { Log } from '../core/service.ts'
+import type { Consumer, Outcome } from '../core/stream-log.ts'
+
+/** How a claim ended, and what the audit trail should know of it. */
+export interface Settlement {
+  outcome: Outcome
+  fact?: AuditFact
+}
+
+/** Two, so that the database and Redis work at the same time. */
+const MAX_BATCHES_UNDER_WAY = 2
+const MAX_BATCH = 1_000
+const MAX_RETRY_DELAY_MS = 1_000
+
+/**
+ * Settles claims in batches: what ends in one turn of the event loop, or while batches are under way, travels
+ * together. The audit trail comes first, and an entry is acknowledged only when its row is durable. What fails is
+ * tried again until it succeeds: an outcome is never dropped.
+ */
+export class Settler {
+  readonly #consumer: Consumer
+  readonly #audit: AuditTrail | undefined
+  readonly #log: Log
+  readonly #onSettled: (positions: readonly string[], lost: readonly string[]) => void
+  #waiting: Settlement[] = []
+  #underWay = 0
+  #scheduled = false
+  #failures = 0
+  #idleWaiters: (() => void)[] = []
+
+  constructor(options: {
+    consumer: Consumer
+    audit: AuditTrail | undefined
+    log: Log
+    onSettled(positions: readonly string[], lost: readonly string[]): void
+  }) {
+    this.#consumer = options.consumer
+    this.#audit = options.audit
+    this.#log = options.log
+    this.#onSettled = options.onSettled
+  }
+
+  push(settlement: Settlement): void {
+    this.#waiting.push(settlement)
+    this.#schedule()
+  }
+
+  /** Resolves when everything is settled. */
+  async idle(): Promise<void> {
+    if (this.#waiting.length === 0 && this.#underWay === 0) return
+    await new Promise<void>((resolve) => this.#idleWaiters.push(resolve))
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#waiting.length === 0 || this.#underWay >= MAX_BATCHES_UNDER_WAY) return
+    this.#scheduled = true
+    const flush = () => {
+      this.#scheduled = false
+      this.#underWay++
+      void this.#flush(this.#waiting.splice(0, MAX_BATCH))
+    }
+    if (this.#failures === 0) setImmediate(flush)
+    else setTimeout(flush, Math.min(50 * 2 ** this.#failures, MAX_RETRY_DELAY_MS))
+  }
+
+  async #flush(batch: Settlement[]): Promise<void> {
+    try {
+      await this.#record(batch)
+      const lost = await this.#consumer.settle(batch.map(({ outcome }) => outcome))
+      this.#failures = 0
+      this.#onSettled(
+        batch.map(({ outcome }) => outcome.position),
+        lost,
+      )
+    } catch (error) {
+      this.#waiting.unshift(...batch)
+      if (this.#failures++ % 30 === 0) {
+        this.#log.warn(
+          { error, entries: this.#waiting.length },
+          `settling failed, trying on: ${toError(error).message}`,
+        )
+      }
+    }
+    this.#underWay--
+    this.#schedule()
+    if (this.#waiting.length === 0 && this.#underWay === 0)
+      for (const wake of this.#idleWaiters.splice(0)) wake()
+  }
+
+  async #record(batch: readonly Settlement[]): Promise<void> {
+    if (!this.#audit) return
+    const facts: AuditFact[] = []
+    for (const { fact } of batch) if (fact) facts.push(fact)
+    if (facts.length > 0) await this.#audit.record(facts)
+  }
+}

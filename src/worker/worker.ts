@@ -1,0 +1,164 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { toError } from '../core/errors.ts'
+import type { Service } from '../core/service.ts'
+import type { Consumer, StreamLog } from '../core/stream-log.ts'
+import { pause } from './pause.ts'
+import { Processor, type Counters } from './processor.ts'
+import { ReadAhead } from './read-ahead.ts'
+import { resolveWorkerOptions, type ResolvedOptions, type WorkerOptions } from './worker-options.ts'
+
+/** Longest wait for the first entry of a claim, in ms: the loop shows progress at least that often. */
+const CLAIM_WAIT_MS = 2_000
+const MAX_FAULT_DELAY_MS = 1_000
+/** What settling and leaving may take beyond the deadline of a stop, in ms, when Redis does not answer. */
+const LAST_WORDS_MS = 2_000
+
+/** What a worker is doing, for health and metrics. */
+export interface WorkerStatus extends Counters {
+  /** When the loop last came round, in ms since 1970: a loop that hangs is not healthy, whatever a PING says. */
+  lastLoopAt: number
+  /** When an entry last came. */
+  lastEntryAt: number | undefined
+  /** Entries in hand. */
+  held: number
+}
+
+/**
+ * Consumes one stream through one group: claims entries, runs the handler, settles how they ended. It reads no more
+ * than the handlers need, runs the events of one key one after the other, goes on after any fault of the log, and on
+ * stop hands back what it could not finish.
+ */
+export class Worker implements Service {
+  readonly #log: StreamLog
+  readonly #options: ResolvedOptions
+  readonly #readAhead: ReadAhead
+  readonly #stopping = new AbortController()
+  #running:
+    | { consumer: Consumer; processor: Processor; loop: Promise<void>; heartbeat: NodeJS.Timeout }
+    | undefined
+  #stopped: Promise<void> | undefined
+  #wakeLoop: (() => void) | undefined
+  #lastLoopAt = 0
+  #lastEntryAt: number | undefined
+  #faults = 0
+
+  /** @throws InvalidError `CONFIGURATION_INVALID`, MillraceError `NAME_INVALID` */
+  constructor(log: StreamLog, options: WorkerOptions) {
+    this.#log = log
+    this.#options = resolveWorkerOptions(options)
+    this.#readAhead = new ReadAhead(this.#options.concurrency, this.#options.maxHeld)
+  }
+
+  get status(): WorkerStatus {
+    const counters = this.#running?.processor.counters ?? {
+      processed: 0,
+      failed: 0,
+      deadLettered: 0,
+      lost: 0,
+    }
+    return {
+      ...counters,
+      lastLoopAt: this.#lastLoopAt,
+      lastEntryAt: this.#lastEntryAt,
+      held: this.#running?.processor.held ?? 0,
+    }
+  }
+
+  async start(): Promise<void> {
+    const { stream, group, consumer: name, start, deadAfterMs, minIdleMs } = this.#options
+    const consumer = await this.#log.join({ stream, group, consumer: name, start, deadAfterMs, minIdleMs })
+    const processor = new Processor(consumer, this.#options, this.#stopping.signal, (count) => {
+      this.#readAhead.finished(count)
+      this.#wakeLoop?.()
+    })
+    const heartbeat = setInterval(() => void this.#beat(consumer, processor), deadAfterMs / 3)
+    this.#running = { consumer, processor, heartbeat, loop: this.#loop(consumer, processor) }
+  }
+
+  stop(deadlineMs: number): Promise<void> {
+    this.#stopped ??= this.#stop(deadlineMs)
+    return this.#stopped
+  }
+
+  async #stop(deadlineMs: number): Promise<void> {
+    this.#stopping.abort()
+    if (!this.#running) return
+    const { consumer, processor, loop, heartbeat } = this.#running
+    const finished = loop.then(() => processor.finish())
+    if (!(await within(finished, deadlineMs))) {
+      processor.abandon()
+      await within(finished, LAST_WORDS_MS)
+    }
+    clearInterval(heartbeat)
+    const left = await within(
+      consumer.leave().catch((error: unknown) => this.#warn(error, 'the group could not be left')),
+      LAST_WORDS_MS,
+    )
+    if (!left)
+      this.#warn(
+        undefined,
+        'the group could not be left in time; others take over when the heartbeat is missed',
+      )
+  }
+
+  async #loop(consumer: Consumer, processor: Processor): Promise<void> {
+    const { signal } = this.#stopping
+    while (!signal.aborted) {
+      this.#lastLoopAt = Date.now()
+      const room = this.#readAhead.room(processor.held)
+      try {
+        if (room === 0) await this.#progress()
+        else await this.#take(consumer, processor, room)
+        this.#faults = 0
+      } catch (error) {
+        await this.#backOff(error)
+      }
+    }
+  }
+
+  async #take(consumer: Consumer, processor: Processor, room: number): Promise<void> {
+    const claims = await consumer.claim(room, CLAIM_WAIT_MS, this.#stopping.signal)
+    if (claims.length === 0) return
+    this.#lastEntryAt = Date.now()
+    this.#readAhead.took(claims)
+    await processor.accept(claims)
+  }
+
+  /** Resolves when something was settled, or after a while, so that the loop is seen to live. */
+  async #progress(): Promise<void> {
+    const timer = new AbortController()
+    this.#stopping.signal.addEventListener('abort', () => timer.abort(), { signal: timer.signal })
+    this.#wakeLoop = () => timer.abort()
+    await pause(CLAIM_WAIT_MS, timer.signal)
+    this.#wakeLoop = undefined
+    timer.abort()
+  }
+
+  async #backOff(error: unknown): Promise<void> {
+    if (this.#faults++ % 30 === 0) this.#warn(error, `claiming failed, trying on: ${toError(error).message}`)
+    const delay = Math.min(50 * 2 ** Math.min(this.#faults, 10), MAX_FAULT_DELAY_MS)
+    await pause(delay * (0.75 + Math.random() / 4), this.#stopping.signal)
+  }
+
+  async #beat(consumer: Consumer, processor: Processor): Promise<void> {
+    try {
+      processor.lose(await consumer.heartbeat())
+    } catch (error) {
+      this.#options.log.debug({ error }, 'a heartbeat failed')
+    }
+  }
+
+  #warn(error: unknown, message: string): void {
+    const { stream, group } = this.#options
+    this.#options.log.warn({ error, stream, group }, message)
+  }
+}
+
+/** Whether the work ended within the time; it is not stopped by it. */
+async function within(work: Promise<unknown>, ms: number): Promise<boolean> {
+  const timer = new AbortController()
+  const timeout = sleep(ms, false, { signal: timer.signal }).catch(() => false)
+  const ended = await Promise.race([work.then(() => true), timeout])
+  timer.abort()
+  return ended
+}
