@@ -1,3 +1,4 @@
+export { defineApp, handle, type App, type GroupDeclaration, type GroupOptions } from './app/app.ts'
 export { Bus, type ConsumeOptions, type PublishOptions } from './bus/bus.ts'
 export { connect } from './bus/connect.ts'
 export type { Handlers } from './bus/dispatch.ts'

@@ -20,9 +20,10 @@ export class RedisConsumer implements Consumer {
   readonly #deadAfterMs: number
   readonly #minIdleMs: number
   readonly #log: Log
-  readonly #held = new Set<string>()
+  /** Position → attempt. */
+  readonly #held = new Map<string, number>()
   /** On their way out: ours no more if the call succeeds, still ours if it fails. */
-  readonly #settling = new Set<string>()
+  readonly #settling = new Map<string, number>()
   /** Pending to us on the server without our knowing, when a heartbeat looked: perhaps a reply was lost. */
   #stranded: string[] = []
   #readFailed = false
@@ -68,9 +69,8 @@ export class RedisConsumer implements Consumer {
     if (waiting.length > 0) return this.#hold(waiting)
     const untilPoll = Math.max(1, this.#nextPollAt - Date.now())
     try {
-      const entries = await this.#reader.read(limit, Math.min(waitMs, untilPoll), signal)
-      for (const { position } of entries) this.#held.add(position)
-      return entries
+      const entries: Claim[] = await this.#reader.read(limit, Math.min(waitMs, untilPoll), signal)
+      return this.#hold(entries)
     } catch (error) {
       this.#readFailed = true
       throw error
@@ -109,7 +109,7 @@ export class RedisConsumer implements Consumer {
   }
 
   #hold(claims: Claim[]): Claim[] {
-    for (const { position } of claims) this.#held.add(position)
+    for (const { position, attempt } of claims) this.#held.set(position, attempt)
     return claims
   }
 
@@ -120,14 +120,11 @@ export class RedisConsumer implements Consumer {
 
   async settle(outcomes: readonly Outcome[]): Promise<string[]> {
     const held = this.#held.size
-    for (const { position } of outcomes) {
-      this.#held.delete(position)
-      this.#settling.add(position)
-    }
+    for (const { position } of outcomes) move(position, this.#held, this.#settling)
     try {
       return await this.#lostWithGroup(this.#commands.settle(outcomes, held), outcomes)
     } catch (error) {
-      for (const { position } of outcomes) this.#held.add(position)
+      for (const { position } of outcomes) move(position, this.#settling, this.#held)
       throw error
     } finally {
       for (const { position } of outcomes) this.#settling.delete(position)
@@ -138,10 +135,16 @@ export class RedisConsumer implements Consumer {
   async heartbeat(): Promise<string[]> {
     const now = Date.now()
     const resetIdle = now >= this.#nextIdleResetAt
-    const held = [...this.#held]
-    const { lost, unknown } = await this.#commands.heartbeat(held, resetIdle)
-    if (resetIdle) this.#nextIdleResetAt = now + this.#minIdleMs / 3
-    this.#stranded = unknown
+    const held = [...this.#held.keys()]
+    const beat = this.#commands.heartbeat(held, resetIdle).then(({ lost, unknown }) => {
+      if (resetIdle) this.#nextIdleResetAt = now + this.#minIdleMs / 3
+      this.#stranded = unknown
+      return lost
+    })
+    const lost = await this.#lostWithGroup(
+      beat,
+      held.map((position) => ({ position })),
+    )
     // What was settled while the answer travelled is not lost.
     return this.#forget(lost.filter((position) => this.#held.has(position)))
   }
@@ -150,8 +153,13 @@ export class RedisConsumer implements Consumer {
     if (this.#left) return
     this.#left = true
     await this.#reader.close()
-    await this.#commands.leave()
-    this.#held.clear()
+    await this.settle(
+      [...this.#held].map(([position, attempt]) => ({ kind: 'release', position, attempts: attempt - 1 })),
+    )
+    await this.#commands.leave().catch((error: unknown) => {
+      // A group that is gone can't be left, and has nothing of ours.
+      if (remedyFor(error) !== 'heal') throw error
+    })
   }
 
   #forget(lost: string[]): string[] {
@@ -173,4 +181,11 @@ export class RedisConsumer implements Consumer {
     if (await this.#commands.ensureGroup(this.#start))
       this.#log.info({}, 'the group did not exist and was created')
   }
+}
+
+function move(position: string, from: Map<string, number>, to: Map<string, number>): void {
+  const attempt = from.get(position)
+  if (attempt === undefined) return
+  from.delete(position)
+  to.set(position, attempt)
 }

@@ -1,5 +1,5 @@
 import type { Claim, Consumer } from '../core/stream-log.ts'
-import { pause } from './pause.ts'
+import { pause } from '../core/pause.ts'
 
 const RETRY_DELAY_MS = 200
 

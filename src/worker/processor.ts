@@ -7,7 +7,7 @@ import { Beginner } from './beginner.ts'
 import { deadLetter, outcomeOfFailure } from './ending.ts'
 import { Job } from './job.ts'
 import { Lanes } from './lanes.ts'
-import { pause } from './pause.ts'
+import { pause } from '../core/pause.ts'
 import { Settler } from './settler.ts'
 import type { ResolvedOptions } from './worker-options.ts'
 

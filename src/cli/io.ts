@@ -1,0 +1,24 @@
+import { once } from 'node:events'
+
+/** Where a command reads and writes: data to `stdout`, everything for people to `stderr`. */
+export interface Io {
+  stdin: NodeJS.ReadableStream
+  stdout: NodeJS.WritableStream
+  stderr: NodeJS.WritableStream & { isTTY?: boolean }
+  env: NodeJS.ProcessEnv
+  cwd: string
+  /** Aborted when the user has had enough. */
+  signal: AbortSignal
+}
+
+/** Writes a line of data, and waits for a reader that is slower than we are. */
+export async function print(io: Io, line: string): Promise<void> {
+  if (!io.stdout.write(`${line}\n`)) await once(io.stdout, 'drain', { signal: io.signal }).catch(() => {})
+}
+
+export const printJson = (io: Io, value: unknown): Promise<void> => print(io, JSON.stringify(value))
+
+/** Writes a line for people. */
+export function say(io: Io, line: string): void {
+  io.stderr.write(`${line}\n`)
+}

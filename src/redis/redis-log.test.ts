@@ -1,0 +1,56 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { startTestRedis, type TestServer } from '../engines/test-servers.ts'
+import { streamLogConformance } from '../testing/conformance.ts'
+import { Connection } from './connection.ts'
+import { RedisStreamLog } from './redis-log.ts'
+
+let server: TestServer
+let admin: Connection
+
+beforeAll(async () => {
+  server = await startTestRedis()
+  admin = await Connection.open({ url: server.url }, 'test-admin')
+})
+
+afterAll(async () => {
+  await admin?.close()
+  await server?.stop()
+})
+
+const IDEMPOTENCY_TTL_MS = 500
+
+streamLogConformance(
+  {
+    name: 'Redis',
+    async open() {
+      const log = await RedisStreamLog.open({ url: server.url, idempotencyTtlMs: IDEMPOTENCY_TTL_MS })
+      return {
+        log,
+        close: () => log.close(),
+        deleteStream: async (stream) => void (await admin.send(['DEL', stream])),
+        deleteGroup: async (stream, group) => void (await admin.send(['XGROUP', 'DESTROY', stream, group])),
+        trim: async (stream, minPosition) => void (await admin.send(['XTRIM', stream, 'MINID', minPosition])),
+        readAsStranger: (stream, group, consumer, limit) =>
+          admin.send([
+            'XREADGROUP',
+            'GROUP',
+            group,
+            consumer,
+            'COUNT',
+            String(limit),
+            'STREAMS',
+            stream,
+            '>',
+          ]),
+      }
+    },
+    features: {
+      deleteStream: true,
+      deleteGroup: true,
+      trim: true,
+      readAsStranger: true,
+      idempotencyTtlMs: IDEMPOTENCY_TTL_MS,
+    },
+  },
+  { describe, test, expect },
+)
