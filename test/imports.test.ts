@@ -26,10 +26,9 @@ const ALLOWED: Record<string, Record<string, string>> = {
   },
   server: {},
   cli: Object.fromEntries(
-    ['app', 'bus', 'config', 'engines', 'postgres', 'redis', 'server', 'telemetry', 'worker'].map((folder) => [
-      folder,
-      'the one place where everything is put together',
-    ]),
+    ['app', 'bus', 'config', 'engines', 'postgres', 'redis', 'server', 'telemetry', 'worker'].map(
+      (folder) => [folder, 'the one place where everything is put together'],
+    ),
   ),
 }
 

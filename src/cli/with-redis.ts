@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { loadConfig } from '../config/config.ts'
-import { redisEngine } from '../engines/engines.ts'
+import { redisEngine, type Engine } from '../engines/engines.ts'
 import { RedisStreamLog } from '../redis/redis-log.ts'
 import { say, type Io } from './io.ts'
 import { VERSION } from './package-info.ts'
@@ -19,16 +19,22 @@ export async function withRedis(
   flags: RedisFlags,
   work: (log: RedisStreamLog) => Promise<void>,
 ): Promise<void> {
-  // A command needs neither database nor name, which the service would in production: it is no role of the service.
-  const given = { ROLES: 'connector', SERVICE_NAME: 'millrace-cli', REDIS_URL: flags.redis }
-  const config = loadConfig(io.env, { cwd: io.cwd, version: VERSION, flags: given })
-  const engine =
-    config.redis ??
-    (await redisEngine({ dir: engineFolder(io), env: io.env, onProgress: (line) => say(io, line) }))
+  const { redis } = commandConfig(io, flags)
+  let engine: Engine | undefined
+  if (!redis)
+    engine = await redisEngine({ dir: engineFolder(io), env: io.env, onProgress: (line) => say(io, line) })
   try {
-    const log = await RedisStreamLog.open({ url: engine.url, clientName: 'millrace-cli' })
+    const log = await RedisStreamLog.open({ url: redis?.url ?? engine!.url, clientName: 'millrace-cli' })
     await work(log).finally(() => log.close())
   } finally {
-    if ('stop' in engine) await engine.stop()
+    await engine?.stop()
   }
 }
+
+/** A command is no role of the service, so it needs neither the database nor the name that production wants of one. */
+export const commandConfig = (io: Io, flags: RedisFlags) =>
+  loadConfig(io.env, {
+    cwd: io.cwd,
+    version: VERSION,
+    flags: { ROLES: 'connector', SERVICE_NAME: 'millrace-cli', REDIS_URL: flags.redis },
+  })
