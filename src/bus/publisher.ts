@@ -25,26 +25,41 @@ export class Publisher {
     this.#maxEventBytes = options.maxEventBytes ?? DEFAULT_MAX_EVENT_BYTES
   }
 
+  /**
+   * Refuses what `publish` would refuse, and writes nothing.
+   *
+   * @throws InvalidError `EVENT_INVALID` with the fields at fault, MillraceError `EVENT_TOO_LARGE` or `NAME_INVALID`
+   */
+  async check(target: string | StreamDeclaration, event: NewEvent): Promise<void> {
+    checkName('stream name', nameOf(target))
+    await this.#toEntry(target, event)
+  }
+
   /** Checks every event, against the declaration where there is one, then writes them in order. */
   async publish(
     target: string | StreamDeclaration,
     events: readonly NewEvent[],
   ): Promise<(string | MillraceError)[]> {
-    const stream = typeof target === 'string' ? target : target.name
+    const stream = nameOf(target)
     checkName('stream name', stream)
     const entries: NewEntry[] = []
     for (const event of events) {
-      const checked = typeof target === 'string' ? undefined : checkEvent(target, event)
-      if (checked) await checked
-      entries.push(this.#encode(event))
+      const entry = this.#toEntry(target, event)
+      entries.push(entry instanceof Promise ? await entry : entry)
     }
     if (entries.length <= CHUNK) return this.#log.append(stream, entries)
     const results: (string | MillraceError)[] = []
     for (let from = 0; from < entries.length; from += CHUNK) {
-      for (const result of await this.#log.append(stream, entries.slice(from, from + CHUNK)))
-        results.push(result)
+      const part = await this.#log.append(stream, entries.slice(from, from + CHUNK))
+      for (const result of part) results.push(result)
     }
     return results
+  }
+
+  /** A promise only where the schema is asynchronous. */
+  #toEntry(target: string | StreamDeclaration, event: NewEvent): NewEntry | Promise<NewEntry> {
+    const checked = typeof target === 'string' ? undefined : checkEvent(target, event)
+    return checked ? checked.then(() => this.#encode(event)) : this.#encode(event)
   }
 
   #encode(event: NewEvent): NewEntry {
@@ -75,3 +90,6 @@ export class Publisher {
     throw new MillraceError('EVENT_TOO_LARGE', message)
   }
 }
+
+const nameOf = (target: string | StreamDeclaration): string =>
+  typeof target === 'string' ? target : target.name

@@ -3,8 +3,13 @@ import { constants } from 'node:os'
 import { run } from './program.ts'
 
 const stop = new AbortController()
-// `serve` listens for itself: its first signal begins a graceful stop, the second ends at once.
-for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => stop.abort(constants.signals[name]))
+for (const name of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(name, () => {
+    // The second time somebody means it.
+    if (stop.signal.aborted) process.exit(128 + constants.signals[name])
+    stop.abort(name)
+  })
+}
 // Whoever reads our output may leave before its end, as `head` does.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error

@@ -21,7 +21,7 @@ export async function run(io: Io, args: readonly string[]): Promise<ExitCode> {
 const redisOption = () =>
   new Option('--redis <url>', 'the Redis to use (default: REDIS_URL, else the embedded one)')
 
-function createProgram(io: Io, setExitCode: (code: ExitCode) => void): Command {
+export function createProgram(io: Io, setExitCode: (code: ExitCode) => void): Command {
   const program = new Command('millrace')
     .description('Turns the Redis that you already run into an event platform.')
     .version(VERSION)

@@ -1,0 +1,113 @@
+import { execFile } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createProgram } from '../src/cli/program.ts'
+import { VARIABLES, type Variable } from '../src/config/variables.ts'
+import { startTestRedis, type TestServer } from '../src/engines/test-servers.ts'
+import { CapturedIo } from './support/captured-io.ts'
+
+const ROOT = join(import.meta.dirname, '..')
+const read = (file: string) => readFileSync(join(ROOT, file), 'utf8')
+const blocks = (text: string, language: string) =>
+  [...text.matchAll(new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, 'gs'))].map((match) => match[1]!)
+
+/** The commands of a shell block, each with its continued lines and without its comment. */
+const commandsOf = (block: string) =>
+  block
+    .replaceAll(/\s+#.*$/gm, '')
+    .replaceAll('\\\n', ' ')
+    .split('\n')
+    .map((line) => line.trim())
+    .filter(Boolean)
+
+describe('the commands of the README', () => {
+  const commands = blocks(read('README.md'), 'sh').flatMap(commandsOf)
+  const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> }
+
+  it('are there', () => {
+    expect(commands).toContain('npm start')
+    expect(commands).toContain('npm test')
+  })
+
+  it.each(commands.filter((line) => line.startsWith('npm ')))('%s is a script', (line) => {
+    const [, verb = '', name = ''] = line.split(/\s+/)
+    expect(Object.keys(scripts)).toContain(verb === 'run' ? name : verb)
+  })
+
+  it.each(commands.filter((line) => line.startsWith('npx millrace')))('%s is a command with these options', (line) => {
+    const io = new CapturedIo()
+    io.remove()
+    const program = createProgram(io, () => {})
+    const [name = '', ...words] = line.replace(/'[^']*'/g, 'VALUE').split(/\s+/).slice(2)
+    if (name.startsWith('--')) return
+    const command = program.commands.find((one) => one.name() === name)
+    expect(command, name).toBeDefined()
+    const known = command!.options.flatMap(({ long }) => long ?? [])
+    expect(words.filter((word) => word.startsWith('--') && !known.includes(word))).toEqual([])
+  })
+
+  it('show the main job in six lines or fewer', () => {
+    const job = blocks(read('README.md'), 'sh').find((block) => block.includes('npm start'))!
+    expect(job.trim().split('\n').length).toBeLessThanOrEqual(6)
+  })
+})
+
+describe('the library example of the README', () => {
+  const file = join(ROOT, '.millrace/readme-example.ts')
+  let server: TestServer
+
+  beforeAll(async () => {
+    server = await startTestRedis()
+  })
+  afterAll(async () => {
+    rmSync(file, { force: true })
+    await server.stop()
+  })
+
+  it('runs', async () => {
+    const [example = ''] = blocks(read('README.md'), 'ts')
+    mkdirSync(dirname(file), { recursive: true })
+    const closing = '\nwhile (worker.status.processed === 0) await new Promise((done) => setTimeout(done, 10))\nawait bus.close()\n'
+    writeFileSync(file, example.replace('redis://localhost:6379', server.url) + closing)
+    const tsx = join(ROOT, 'node_modules/.bin/tsx')
+    const { stdout } = await promisify(execFile)(tsx, [file], { cwd: ROOT, timeout: 30_000 })
+    expect(stdout).toBe('welcome, ada@example.com\n')
+  })
+})
+
+describe('the links of the documents', () => {
+  const files = ['README.md', 'CONTRIBUTING.md', 'docs/internals.md', 'docs/performance.md']
+  const links = files.flatMap((file) =>
+    [...read(file).matchAll(/\]\((?!https?:)([^)#]+)/g)].map((match) => ({ file, target: match[1]! })),
+  )
+
+  it.each(links)('$file leads to $target', ({ file, target }) => {
+    expect(existsSync(join(ROOT, dirname(file), target))).toBe(true)
+  })
+})
+
+describe('docs/configuration.md', () => {
+  it('says what the schema says (written anew by `npx vitest run test/documents.test.ts -u`)', async () => {
+    await expect(configurationPage()).toMatchFileSnapshot('../docs/configuration.md')
+  })
+})
+
+function configurationPage(): string {
+  const rows = Object.entries(VARIABLES as Record<string, Variable>).map(([name, variable]) => {
+    const names = [name, ...(variable.aliases ?? []).map((alias) => `alias ${alias}`)]
+    if (variable.secret) names.push(`file ${name}_FILE`)
+    const standard = variable.default === undefined ? (variable.defaultNote ?? 'none') : `\`${variable.default}\``
+    return `| ${names.map((one) => `\`${one}\``).join(' ')} | ${variable.about} | ${variable.schema.description} | ${standard} |`
+  })
+  return `# Configuration
+
+Every variable of the service. The environment wins over \`.env\` in the working directory, a flag over both. All are
+checked at start, and every mistake is listed at once.
+
+| variable | what it is for | wanted | default |
+| --- | --- | --- | --- |
+${rows.join('\n')}
+`
+}
