@@ -36,17 +36,23 @@ describe('the commands of the README', () => {
     expect(Object.keys(scripts)).toContain(verb === 'run' ? name : verb)
   })
 
-  it.each(commands.filter((line) => line.startsWith('npx millrace')))('%s is a command with these options', (line) => {
-    const io = new CapturedIo()
-    io.remove()
-    const program = createProgram(io, () => {})
-    const [name = '', ...words] = line.replace(/'[^']*'/g, 'VALUE').split(/\s+/).slice(2)
-    if (name.startsWith('--')) return
-    const command = program.commands.find((one) => one.name() === name)
-    expect(command, name).toBeDefined()
-    const known = command!.options.flatMap(({ long }) => long ?? [])
-    expect(words.filter((word) => word.startsWith('--') && !known.includes(word))).toEqual([])
-  })
+  it.each(commands.filter((line) => line.startsWith('npx millrace')))(
+    '%s is a command with these options',
+    (line) => {
+      const io = new CapturedIo()
+      io.remove()
+      const program = createProgram(io, () => {})
+      const [name = '', ...words] = line
+        .replace(/'[^']*'/g, 'VALUE')
+        .split(/\s+/)
+        .slice(2)
+      if (name.startsWith('--')) return
+      const command = program.commands.find((one) => one.name() === name)
+      expect(command, name).toBeDefined()
+      const known = command!.options.flatMap(({ long }) => long ?? [])
+      expect(words.filter((word) => word.startsWith('--') && !known.includes(word))).toEqual([])
+    },
+  )
 
   it('show the main job in six lines or fewer', () => {
     const job = blocks(read('README.md'), 'sh').find((block) => block.includes('npm start'))!
@@ -69,7 +75,8 @@ describe('the library example of the README', () => {
   it('runs', async () => {
     const [example = ''] = blocks(read('README.md'), 'ts')
     mkdirSync(dirname(file), { recursive: true })
-    const closing = '\nwhile (worker.status.processed === 0) await new Promise((done) => setTimeout(done, 10))\nawait bus.close()\n'
+    const closing =
+      '\nwhile (worker.status.processed === 0) await new Promise((done) => setTimeout(done, 10))\nawait bus.close()\n'
     writeFileSync(file, example.replace('redis://localhost:6379', server.url) + closing)
     const tsx = join(ROOT, 'node_modules/.bin/tsx')
     const { stdout } = await promisify(execFile)(tsx, [file], { cwd: ROOT, timeout: 30_000 })
@@ -98,7 +105,8 @@ function configurationPage(): string {
   const rows = Object.entries(VARIABLES as Record<string, Variable>).map(([name, variable]) => {
     const names = [name, ...(variable.aliases ?? []).map((alias) => `alias ${alias}`)]
     if (variable.secret) names.push(`file ${name}_FILE`)
-    const standard = variable.default === undefined ? (variable.defaultNote ?? 'none') : `\`${variable.default}\``
+    const standard =
+      variable.default === undefined ? (variable.defaultNote ?? 'none') : `\`${variable.default}\``
     return `| ${names.map((one) => `\`${one}\``).join(' ')} | ${variable.about} | ${variable.schema.description} | ${standard} |`
   })
   return `# Configuration

@@ -6,10 +6,10 @@ import type { NewEvent } from '../core/event.ts'
 import type { Service } from '../core/service.ts'
 import type { StreamDeclaration } from '../core/stream.ts'
 import { postgresEngine, redisEngine, type Engine, type EngineOptions } from '../engines/engines.ts'
-import { openPostgres, type Postgres } from '../postgres/open.ts'
+import { openPostgres, type Postgres } from '../postgres/open-postgres.ts'
 import { RedisStreamLog } from '../redis/redis-log.ts'
 import { createServerApp } from '../server/app.ts'
-import { listen, type Listener } from '../server/listen.ts'
+import { HttpServer } from '../server/http-server.ts'
 import type { ProcessedEvents, ServerPorts } from '../server/ports.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { connectWithAttempts } from './connect-attempts.ts'
@@ -34,7 +34,7 @@ export class MillraceService implements Service {
   readonly #engines: Engine[] = []
   /** Streams that this process has registered, so that each costs one call. */
   readonly #registered = new Set<string>()
-  #listener: Listener | undefined
+  readonly #http: HttpServer
   #log: RedisStreamLog | undefined
   #publisher: Publisher | undefined
   #postgres: Postgres | undefined
@@ -45,19 +45,16 @@ export class MillraceService implements Service {
   constructor(options: ServiceOptions) {
     this.#options = options
     this.#declared = new Map(options.app.streams.map((stream) => [stream.name, stream]))
+    const { http, limits } = options.config
+    const { fetch } = createServerApp(this.#ports(), { ...http, ...limits })
+    this.#http = new HttpServer(fetch, { ...http, log: options.logger.for('http') })
   }
 
   async start(): Promise<void> {
-    const { config, logger } = this.#options
-    const { host, port } = config.http
-    this.#listener = await listen(createServerApp(this.#ports(), config), {
-      host,
-      port,
-      log: logger.for('http'),
-    })
-    logger
-      .for('service')
-      .info({}, `API at ${this.#listener.url}, its documents at ${this.#listener.url}/api-docs`)
+    const { logger } = this.#options
+    await this.#http.start()
+    const { url } = this.#http
+    logger.for('service').info({}, `API at ${url}, its documents at ${url}/api-docs`)
     await this.#openRedis()
     if (this.#uses('api', 'worker')) await this.#openDatabase()
     if (this.#uses('worker')) await this.#startWorkers()
@@ -72,7 +69,7 @@ export class MillraceService implements Service {
   async #stop(deadlineMs: number): Promise<void> {
     this.#notReady = 'the service is stopping'
     this.#stopping.abort()
-    await Promise.all([this.#workers?.stop(deadlineMs), this.#listener?.close(deadlineMs)])
+    await Promise.all([this.#workers?.stop(deadlineMs), this.#http.stop(deadlineMs)])
     await this.#log?.close()
     await this.#postgres?.close()
     await Promise.all(this.#engines.map((engine) => engine.stop()))
