@@ -40,6 +40,7 @@ export class MillraceService implements Service {
   #postgres: Postgres | undefined
   #workers: StreamWorkers | undefined
   #notReady: string | undefined = 'the service is starting'
+  #starting: Promise<void> | undefined
   #stopped: Promise<void> | undefined
 
   constructor(options: ServiceOptions) {
@@ -50,14 +51,22 @@ export class MillraceService implements Service {
     this.#http = new HttpServer(fetch, { ...http, log: options.logger.for('http') })
   }
 
-  async start(): Promise<void> {
-    const { logger } = this.#options
+  start(): Promise<void> {
+    this.#starting = this.#start()
+    return this.#starting
+  }
+
+  async #start(): Promise<void> {
     await this.#http.start()
     const { url } = this.#http
-    logger.for('service').info({}, `API at ${url}, its documents at ${url}/api-docs`)
-    await this.#openRedis()
-    if (this.#uses('api', 'worker')) await this.#openDatabase()
-    if (this.#uses('worker')) await this.#startWorkers()
+    this.#options.logger.for('service').info({}, `API at ${url}, its documents at ${url}/api-docs`)
+    const steps = [() => this.#openRedis()]
+    if (this.#uses('api', 'worker')) steps.push(() => this.#openDatabase())
+    if (this.#uses('worker')) steps.push(() => this.#startWorkers())
+    for (const step of steps) {
+      await step()
+      this.#stopping.signal.throwIfAborted()
+    }
     this.#notReady = undefined
   }
 
@@ -69,6 +78,8 @@ export class MillraceService implements Service {
   async #stop(deadlineMs: number): Promise<void> {
     this.#notReady = 'the service is stopping'
     this.#stopping.abort()
+    // What a start opens after the stop would stay open for ever.
+    await this.#starting?.catch(() => {})
     await Promise.all([this.#workers?.stop(deadlineMs), this.#http.stop(deadlineMs)])
     await this.#log?.close()
     await this.#postgres?.close()

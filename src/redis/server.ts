@@ -6,24 +6,32 @@ import type { Connection } from './connection.ts'
 export interface ServerInfo {
   /** Of Redis, or the version of Redis that Valkey is compatible with. */
   version: string
-  /** Absent where CONFIG is not allowed. */
-  evictionPolicy?: string
+  evictionPolicy: string
+  /** Whether it keeps an append-only file: without one, a restart loses what came since the last snapshot. */
+  appendOnly: boolean
+  /** By how much its clock is ahead of ours, in ms. */
+  clockSkewMs: number
 }
 
 const OLDEST_MAJOR_VERSION = 7
 
-/** Asks the server what it is. */
+/** Asks the server what it is. INFO and not CONFIG, which managed servers often don't allow. */
 export async function serverInfo(connection: Connection): Promise<ServerInfo> {
-  const info = await connection.send<string>(['INFO', 'server'])
-  const version = /^redis_version:(\S+)/m.exec(info)?.[1] ?? 'unknown'
-  // Managed servers often don't allow CONFIG; INFO says it too.
-  const memory = await connection.send<string>(['INFO', 'memory'])
-  const evictionPolicy = /^maxmemory_policy:(\S+)/m.exec(memory)?.[1]
-  return { version, ...(evictionPolicy === undefined ? {} : { evictionPolicy }) }
+  const text = await connection.send<string>(['INFO'])
+  const field = (name: string) => new RegExp(`^${name}:(\\S+)`, 'm').exec(text)?.[1] ?? 'unknown'
+  const before = Date.now()
+  const [seconds, micros] = await connection.send<[string, string]>(['TIME'])
+  const here = (before + Date.now()) / 2
+  return {
+    version: field('redis_version'),
+    evictionPolicy: field('maxmemory_policy'),
+    appendOnly: field('aof_enabled') === '1',
+    clockSkewMs: Math.round(Number(seconds) * 1_000 + Number(micros) / 1_000 - here),
+  }
 }
 
 /** Whether Redis may drop streams and groups on its own when its memory is full. */
-export const evicts = ({ evictionPolicy = '' }: ServerInfo): boolean => evictionPolicy.startsWith('allkeys-')
+export const evicts = ({ evictionPolicy }: ServerInfo): boolean => evictionPolicy.startsWith('allkeys-')
 
 /**
  * Refuses a server that is too old, or that would drop events by itself.
