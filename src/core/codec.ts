@@ -1,19 +1,16 @@
 import { MillraceError } from './errors.ts'
 import type { Event, NewEvent } from './event.ts'
-import { isPosition, positionTime } from './position.ts'
+import { positionTime } from './position.ts'
 import type { Entry } from './stream-log.ts'
 
 const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze(Object.create(null))
 
-/** Fields with a place of their own in an event; of the formats of others, those that their row reads. */
+/** The fields of our own format that have a place of their own in an event; any other is a header. */
 const ATTRIBUTES: ReadonlySet<string> = new Set(['id', 'type', 'time', 'data', 'partitionkey'])
+/** The same for the formats of others. */
 const FOREIGN_ATTRIBUTES: ReadonlySet<string> = new Set([
-  'id',
-  'eventType',
-  'event',
-  'payload',
-  'data',
-  'timestamp',
+  ...ATTRIBUTES,
+  ...['eventType', 'event', 'payload', 'timestamp', 'aggregateId', 'headers'],
 ])
 
 /**
@@ -34,31 +31,38 @@ export function decodeEntry(stream: string, entry: Entry): Event {
       undefined,
       NO_HEADERS,
       position,
+      undefined,
     )
   }
   const named = new Map<string, string>()
   for (let index = 0; index + 1 < fields.length; index += 2) named.set(fields[index]!, fields[index + 1]!)
-  const { data, headers } = decodeBody(named)
-  return new DecodedEvent(
-    named.get('id') ?? position,
-    named.get('type') ?? named.get('eventType') ?? named.get('event') ?? stream,
-    data,
-    named.get('partitionkey') ?? named.get('aggregateId'),
-    headers,
-    named.get('time') ?? named.get('timestamp') ?? position,
-  )
+  return named.has('type') && named.has('data')
+    ? decodeOwn(position, named)
+    : decodeForeign(stream, position, named)
 }
 
-function decodeBody(named: Map<string, string>): { data: unknown; headers: Record<string, string> } {
-  if (named.has('type') && named.has('data')) {
-    const data = named.get('data')!
-    const isJson = holdsJson(named.get('datacontenttype'))
-    return { data: isJson ? parseJson('data', data) : data, headers: others(named, ATTRIBUTES) }
-  }
+function decodeOwn(position: string, named: Map<string, string>): Event {
+  const text = named.get('data')!
+  const data = holdsJson(named.get('datacontenttype')) ? parseJson('data', text) : text
+  const headers = others(named, ATTRIBUTES)
+  const key = named.get('partitionkey')
+  const time = named.get('time')
+  return new DecodedEvent(named.get('id') ?? position, named.get('type')!, data, key, headers, position, time)
+}
+
+function decodeForeign(stream: string, position: string, named: Map<string, string>): Event {
+  const { data, headers } = decodeForeignBody(named)
+  const type = named.get('type') ?? named.get('eventType') ?? named.get('event') ?? stream
+  const key = named.get('partitionkey') ?? named.get('aggregateId')
+  const time = named.get('time') ?? named.get('timestamp')
+  return new DecodedEvent(named.get('id') ?? position, type, data, key, headers, position, time)
+}
+
+function decodeForeignBody(named: Map<string, string>): { data: unknown; headers: Record<string, string> } {
   if ((named.has('eventType') || named.has('event')) && named.has('payload')) {
-    const carried = named.has('headers') ? parseHeaders(named.get('headers')!) : undefined
-    const headers = others(named, FOREIGN_ATTRIBUTES, carried)
-    return { data: parseJson('payload', named.get('payload')!), headers }
+    const data = parseJson('payload', named.get('payload')!)
+    const carried = named.has('headers') ? parseHeaders(named.get('headers')!) : {}
+    return { data, headers: Object.assign(others(named, FOREIGN_ATTRIBUTES), carried) }
   }
   if (named.has('requestId') && named.has('data')) {
     return { data: parseJson('data', named.get('data')!), headers: others(named, FOREIGN_ATTRIBUTES) }
@@ -67,15 +71,9 @@ function decodeBody(named: Map<string, string>): { data: unknown; headers: Recor
 }
 
 /** A null prototype, so that a field named `__proto__` is a field like any other. */
-function others(
-  named: Map<string, string>,
-  known: ReadonlySet<string>,
-  carried?: Record<string, string>,
-): Record<string, string> {
+function others(named: Map<string, string>, known: ReadonlySet<string>): Record<string, string> {
   const headers: Record<string, string> = Object.create(null)
-  for (const [name, value] of named)
-    if (!known.has(name) && !(carried && name === 'headers')) headers[name] = value
-  for (const name in carried) headers[name] = carried[name]!
+  for (const [name, value] of named) if (!known.has(name)) headers[name] = value
   return headers
 }
 
@@ -84,13 +82,14 @@ function parseHeaders(text: string): Record<string, string> {
   const headers: Record<string, string> = Object.create(null)
   if (typeof parsed !== 'object' || parsed === null) return headers
   for (const [name, value] of Object.entries(parsed)) {
+    if (ATTRIBUTES.has(name)) continue
     headers[name] = typeof value === 'string' ? value : JSON.stringify(value)
   }
   return headers
 }
 
 const holdsJson = (contentType: string | undefined): boolean =>
-  contentType === undefined || /^application\/(?:json|[^;]+\+json)(?:;|$)/i.test(contentType)
+  contentType === undefined || /^application\/(?:json|[^;]+\+json)\s*(?:;|$)/i.test(contentType)
 
 function parseJson(field: string, text: string): unknown {
   try {
@@ -113,7 +112,8 @@ class DecodedEvent implements Event {
   readonly data: unknown
   readonly key: string | undefined
   readonly headers: Readonly<Record<string, string>>
-  readonly #timeSource: string
+  readonly #position: string
+  readonly #ownTime: string | undefined
 
   constructor(
     id: string,
@@ -121,18 +121,20 @@ class DecodedEvent implements Event {
     data: unknown,
     key: string | undefined,
     headers: Readonly<Record<string, string>>,
-    timeSource: string,
+    position: string,
+    ownTime: string | undefined,
   ) {
     this.id = id
     this.type = type
     this.data = data
     this.key = key
     this.headers = headers
-    this.#timeSource = timeSource
+    this.#position = position
+    this.#ownTime = ownTime
   }
 
   get time(): string {
-    return toIsoTime(this.#timeSource)
+    return this.#ownTime === undefined ? isoTime(positionTime(this.#position)) : toIsoTime(this.#ownTime)
   }
 
   /** Getters are not own properties, so without this the time would be missing from JSON. */
@@ -142,11 +144,21 @@ class DecodedEvent implements Event {
   }
 }
 
-/** From a position, from milliseconds, or from a date in words; what is none of them stays as it is. */
-function toIsoTime(source: string): string {
-  const time = isPosition(source) ? positionTime(source) : /^\d+$/.test(source) ? Number(source) : source
+/** RFC 3339, with the seconds and the zone left out where somebody does that. */
+const DATE_TIME = /^\d{4}-\d\d-\d\d(?:[Tt ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?([Zz]|[+-]\d\d:?\d\d)?)?$/
+
+/** From milliseconds or RFC 3339, UTC where no zone is named; what is neither stays as it is. */
+function toIsoTime(text: string): string {
+  if (/^\d{1,16}$/.test(text)) return isoTime(Number(text))
+  const match = DATE_TIME.exec(text)
+  if (!match) return text
+  const zoned = match[1] || !text.includes(':') ? text : `${text}Z`
+  return isoTime(zoned.replace(' ', 'T').toUpperCase())
+}
+
+function isoTime(time: number | string): string {
   const date = new Date(time)
-  return Number.isNaN(date.getTime()) ? source : date.toISOString()
+  return Number.isNaN(date.getTime()) ? String(time) : date.toISOString()
 }
 
 /**
@@ -157,14 +169,22 @@ function toIsoTime(source: string): string {
  */
 export function encodeEvent(event: NewEvent): string[] {
   const fields = ['type', event.type, 'data', toJson(event.data)]
-  if (event.id !== undefined) fields.push('id', event.id)
-  if (event.time !== undefined) fields.push('time', event.time)
-  if (event.key !== undefined) fields.push('partitionkey', event.key)
+  pushText(fields, 'id', event.id)
+  pushText(fields, 'time', event.time)
+  pushText(fields, 'partitionkey', event.key)
   if (event.headers) pushHeaders(fields, event.headers)
   return fields
 }
 
-function pushHeaders(fields: string[], headers: Record<string, string>): void {
+function pushText(fields: string[], name: string, value: string | undefined): void {
+  if (value === undefined) return
+  if (typeof value !== 'string' || value === '') {
+    throw new MillraceError('EVENT_INVALID', `the event's ${name} must be a text that is not empty`)
+  }
+  fields.push(name, value)
+}
+
+function pushHeaders(fields: string[], headers: Readonly<Record<string, string>>): void {
   for (const [name, value] of Object.entries(headers)) {
     if (ATTRIBUTES.has(name)) {
       throw new MillraceError(
@@ -174,6 +194,12 @@ function pushHeaders(fields: string[], headers: Record<string, string>): void {
     }
     if (typeof value !== 'string') {
       throw new MillraceError('EVENT_INVALID', `the header "${name}" must be a string, not ${typeof value}`)
+    }
+    if (name === 'datacontenttype' && !holdsJson(value)) {
+      throw new MillraceError(
+        'EVENT_INVALID',
+        `data is written as JSON, so datacontenttype can't be "${value}"`,
+      )
     }
     fields.push(name, value)
   }

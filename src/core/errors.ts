@@ -67,8 +67,8 @@ export class PublishError extends MillraceError {
 
 /** Whatever was thrown, as an Error: handlers may throw anything, also `undefined`. */
 export function toError(thrown: unknown): Error {
-  if (thrown instanceof Error) return thrown
   try {
+    if (thrown instanceof Error) return thrown
     return new Error(
       typeof thrown === 'string' ? thrown : `thrown: ${JSON.stringify(thrown) ?? String(thrown)}`,
     )

@@ -19,10 +19,10 @@ export interface Event<T = unknown> {
 export interface NewEvent<T = unknown> {
   type: string
   data: T
-  id?: string
-  time?: string
-  key?: string
-  headers?: Record<string, string>
-  /** Publishing twice with one key within its time to live writes once; see {@link AppendOptions}. */
-  idempotencyKey?: string
+  id?: string | undefined
+  time?: string | undefined
+  key?: string | undefined
+  headers?: Readonly<Record<string, string>> | undefined
+  /** Publishing twice under one key, within 10 minutes unless configured otherwise, writes once. */
+  idempotencyKey?: string | undefined
 }

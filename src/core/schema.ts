@@ -17,17 +17,21 @@ export function validate(schema: Schema, value: unknown, what: string): unknown 
   } catch (thrown) {
     throw broken(what, thrown)
   }
-  return result instanceof Promise
-    ? result.then(
-        (settled) => accept(settled, what),
-        (thrown: unknown) => {
-          throw broken(what, thrown)
-        },
-      )
-    : accept(result, what)
+  if (!isThenable(result)) return accept(result, what)
+  return Promise.resolve(result).then(
+    (settled) => accept(settled, what),
+    (thrown: unknown) => {
+      throw broken(what, thrown)
+    },
+  )
 }
 
+/** A schema's promise need not be one of ours. */
+const isThenable = <T>(value: T | PromiseLike<T>): value is PromiseLike<T> =>
+  typeof (value as PromiseLike<T> | undefined)?.then === 'function'
+
 function accept(result: StandardSchemaV1.Result<unknown>, what: string): unknown {
+  if (typeof result !== 'object' || result === null) throw broken(what, new Error('it gave no result'))
   if (!result.issues) return result.value
   throw new InvalidError(INVALID, `${what} does not fit its schema`, result.issues.map(toIssue))
 }

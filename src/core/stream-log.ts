@@ -10,6 +10,7 @@ export interface Entry {
 }
 
 export interface NewEntry {
+  /** At least one name with its value. */
   fields: readonly string[]
   /** Writing again under a key that was used within `idempotencyTtlMs` answers the first position, and writes nothing. */
   idempotencyKey?: string
@@ -39,12 +40,17 @@ export interface StreamLog {
   /** The stream that takes the dead letters of `stream`, whichever of its groups gives up. */
   deadLetterStream(stream: string): string
 
-  /** Becomes a consumer of a group, which is created if need be. Whoever joins calls `leave`. */
+  /**
+   * Becomes a consumer of a group; stream and group are created if need be. A group that was there before begins again
+   * at its low-water mark, whatever `start` says, so that nothing is missed. Whoever joins calls `leave`.
+   */
   join(membership: Membership): Promise<Consumer>
 }
 
 export interface ReadOptions {
+  /** How long to wait for the first entry, in ms (0: not at all). */
   waitMs?: number
+  /** Ends the waiting; what is answered then is no entries. */
   signal?: AbortSignal
 }
 
@@ -92,24 +98,28 @@ export interface DeadLetter {
 export interface Consumer {
   /**
    * Entries to run: due retries, abandoned ones and new ones. Waits up to `waitMs` for the first, less if a retry is
-   * due sooner, and answers none when nothing came. It heals a group that is gone. Connection faults are raised; the
-   * caller backs off and calls again, and nothing is lost by it.
+   * due sooner, and answers none when nothing came or `signal` was aborted. It heals a group that is gone. Connection
+   * faults are raised; the caller backs off and calls again, and nothing is lost by it.
    */
   claim(limit: number, waitMs: number, signal: AbortSignal): Promise<Claim[]>
 
   /**
-   * Writes down that these claims start now (a first delivery counts as started by itself). Answers the positions
-   * that are no longer ours and must not run.
+   * Writes down that these redelivered claims start now; a first delivery counts as started by itself. Answers the
+   * positions that are no longer ours and must not run.
    */
   begin(claims: readonly Claim[]): Promise<string[]>
 
   /**
-   * Settles claims, each if it is still ours; answers the positions that were not. Nothing is settled twice, and a
-   * call that failed may be made again.
+   * Settles claims, each if it is still ours; answers the positions that were not, which are all where the group is
+   * gone. Nothing is settled twice, and a call that failed may be made again. The dead letter of an entry that was
+   * trimmed meanwhile is a tombstone, with the reason and no fields.
    */
   settle(outcomes: readonly Outcome[]): Promise<string[]>
 
-  /** Says that we live and work on what we hold. Answers the positions that we lost to others. */
+  /**
+   * Says that we live and work on what we hold, and records the group's low-water mark. Answers the positions that we
+   * lost to others, or with the group.
+   */
   heartbeat(): Promise<string[]>
 
   /** Hands back what is still held, to be claimed at once with no attempt spent, and leaves the group. Idempotent. */

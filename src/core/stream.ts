@@ -47,8 +47,10 @@ export const schemaOf = (declaration: StreamDeclaration, type: string): Schema |
   Object.hasOwn(declaration.schemas, type) ? declaration.schemas[type] : undefined
 
 /**
- * Checks an event against the declaration, and gives it with the data that was passed: what is written is the input
- * of the schema, so that consumption applies the schema to the same thing.
+ * Checks an event against the declaration. What is written is the input of the schema, so that consumption applies
+ * the schema to the same thing.
+ *
+ * @throws InvalidError or MillraceError `EVENT_INVALID`
  */
 export function checkEvent(declaration: StreamDeclaration, event: NewEvent): void | Promise<void> {
   const schema = schemaOf(declaration, event.type)

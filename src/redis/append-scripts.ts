@@ -6,16 +6,19 @@ import { Script } from './script.ts'
  * Answers the positions.
  */
 export const appendScript = new Script<string[]>(`
-local ids, at = {}, 1
-while at <= #ARGV do
-  local names, entries = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
+local argv, key, call, unpack = ARGV, KEYS[1], redis.call, unpack -- locals, since this loop is most of a publish
+local ids, size, at, count = {}, 0, 0, #ARGV
+while at < count do
+  local names, entries = tonumber(argv[at + 1]), tonumber(argv[at + 2])
   local args = {}
-  for n = 1, names do args[2 * n - 1] = ARGV[at + 1 + n] end
-  at = at + 2 + names
+  at = at + 2
+  for n = 1, names do args[2 * n - 1] = argv[at + n] end
+  at = at + names
   for e = 1, entries do
-    for n = 1, names do args[2 * n] = ARGV[at + n - 1] end
+    for n = 1, names do args[2 * n] = argv[at + n] end
     at = at + names
-    ids[#ids + 1] = redis.call('XADD', KEYS[1], '*', unpack(args))
+    size = size + 1
+    ids[size] = call('XADD', key, '*', unpack(args))
   end
 end
 return ids

@@ -1,6 +1,6 @@
 import { MillraceError } from '../core/errors.ts'
 import type { NewEntry } from '../core/stream-log.ts'
-import { entrySize, nextBatch, writeBatch, type Batch } from './batch.ts'
+import { nextBatch, sizeOf, writeBatch, type Sized } from './batch.ts'
 import type { Connection } from './connection.ts'
 import { replyCode } from './errors.ts'
 
@@ -28,10 +28,28 @@ const MAX_RESENDS = 5
 
 type Result = string | MillraceError
 
+/** One call of `append`: its results come in any order, and it is answered when all are there. */
+class Call {
+  readonly #results: Result[]
+  readonly #resolve: (results: Result[]) => void
+  #missing: number
+
+  constructor(count: number, resolve: (results: Result[]) => void) {
+    this.#results = Array.from({ length: count })
+    this.#resolve = resolve
+    this.#missing = count
+  }
+
+  settle(index: number, result: Result): void {
+    this.#results[index] = result
+    if (--this.#missing === 0) this.#resolve(this.#results)
+  }
+}
+
 /** One entry on its way, and where its result belongs. */
-interface Parcel extends NewEntry {
-  size: number
-  settle(result: Result): void
+interface Parcel extends Sized {
+  readonly call: Call
+  readonly index: number
 }
 
 interface Lane {
@@ -59,17 +77,14 @@ export class Appender {
   }
 
   append(stream: string, entries: readonly NewEntry[]): Promise<Result[]> {
+    if (entries.length === 0) return Promise.resolve([])
     return new Promise((resolve) => {
-      const results: Result[] = Array.from({ length: entries.length })
-      let missing = entries.length
-      if (missing === 0) resolve(results)
+      const call = new Call(entries.length, resolve)
       const lane = this.#lane(stream)
-      entries.forEach((entry, index) => {
-        this.#enqueue(lane, entry, (result) => {
-          results[index] = result
-          if (--missing === 0) resolve(results)
-        })
-      })
+      for (let index = 0; index < entries.length; index++) {
+        const { fields, idempotencyKey } = entries[index]!
+        this.#enqueue(lane, { fields, idempotencyKey, size: sizeOf(fields), call, index })
+      }
       this.#schedule(stream, lane)
     })
   }
@@ -85,24 +100,19 @@ export class Appender {
     return lane
   }
 
-  #enqueue(lane: Lane, { fields, idempotencyKey }: NewEntry, settle: (result: Result) => void): void {
-    const size = entrySize({ fields })
+  #enqueue(lane: Lane, parcel: Parcel): void {
     const { maxQueuedEntries, maxQueuedSize } = this.#options
     if (
       this.#queuedEntries >= maxQueuedEntries ||
-      (this.#queuedSize > 0 && this.#queuedSize + size > maxQueuedSize)
+      (this.#queuedSize > 0 && this.#queuedSize + parcel.size > maxQueuedSize)
     ) {
-      settle(
-        new MillraceError(
-          'PUBLISH_QUEUE_FULL',
-          `${this.#queuedEntries} events wait to be written; publish later`,
-        ),
-      )
+      const message = `${this.#queuedEntries} events wait to be written; publish later`
+      parcel.call.settle(parcel.index, new MillraceError('PUBLISH_QUEUE_FULL', message))
       return
     }
     this.#queuedEntries++
-    this.#queuedSize += size
-    lane.queue.push({ fields, ...(idempotencyKey === undefined ? {} : { idempotencyKey }), size, settle })
+    this.#queuedSize += parcel.size
+    lane.queue.push(parcel)
   }
 
   /** At the end of this turn of the event loop, so that every call of the turn travels together. */
@@ -119,7 +129,7 @@ export class Appender {
     let start = 0
     while (start < lane.queue.length && lane.underWay < MAX_BATCHES_UNDER_WAY) {
       const batch = nextBatch(lane.queue, start)
-      start += batch.entries.length
+      start += batch.length
       lane.underWay++
       void this.#deliver(stream, batch).finally(() => {
         lane.underWay--
@@ -131,7 +141,7 @@ export class Appender {
   }
 
   /** Settles every entry of the batch, come what may. */
-  async #deliver(stream: string, batch: Batch<Parcel>, resends = 0): Promise<void> {
+  async #deliver(stream: string, batch: readonly Parcel[], resends = 0): Promise<void> {
     if (!this.#connection.ready) await this.#connection.whenReady(this.#options.offlineTimeoutMs)
     let results: Result[]
     try {
@@ -139,34 +149,37 @@ export class Appender {
     } catch (error) {
       return this.#recover(stream, batch, error as MillraceError, resends)
     }
-    batch.entries.forEach((parcel, index) => this.#settle(parcel, results[index]!))
+    batch.forEach((parcel, index) => this.#settle(parcel, results[index]!))
   }
 
-  async #recover(stream: string, batch: Batch<Parcel>, error: MillraceError, resends: number): Promise<void> {
-    if (replyCode(error) === 'OOM' && batch.entries.length > 1) return this.#deliverHalves(stream, batch)
+  async #recover(
+    stream: string,
+    batch: readonly Parcel[],
+    error: MillraceError,
+    resends: number,
+  ): Promise<void> {
+    if (replyCode(error) === 'OOM' && batch.length > 1) return this.#deliverHalves(stream, batch)
     if (error.code !== 'REDIS_UNCERTAIN') {
-      for (const parcel of batch.entries) this.#settle(parcel, error)
+      for (const parcel of batch) this.#settle(parcel, error)
       return
     }
-    const again =
-      resends < MAX_RESENDS ? batch.entries.filter((parcel) => parcel.idempotencyKey !== undefined) : []
+    const again = resends < MAX_RESENDS ? batch.filter((parcel) => parcel.idempotencyKey !== undefined) : []
     const resent = new Set(again)
-    for (const parcel of batch.entries) if (!resent.has(parcel)) this.#settle(parcel, uncertain(error))
-    if (again.length > 0) await this.#deliver(stream, { entries: again, bytes: batch.bytes }, resends + 1)
+    for (const parcel of batch) if (!resent.has(parcel)) this.#settle(parcel, uncertain(error))
+    if (again.length > 0) await this.#deliver(stream, again, resends + 1)
   }
 
   /** The arguments of a batch take memory of their own in Redis, so a smaller one may still fit. */
-  async #deliverHalves(stream: string, { entries }: Batch<Parcel>): Promise<void> {
-    const middle = entries.length >> 1
-    for (const half of [entries.slice(0, middle), entries.slice(middle)]) {
-      await this.#deliver(stream, { entries: half, bytes: half.reduce((sum, { size }) => sum + size, 0) })
-    }
+  async #deliverHalves(stream: string, batch: readonly Parcel[]): Promise<void> {
+    const middle = batch.length >> 1
+    await this.#deliver(stream, batch.slice(0, middle))
+    await this.#deliver(stream, batch.slice(middle))
   }
 
   #settle(parcel: Parcel, result: Result): void {
     this.#queuedEntries--
     this.#queuedSize -= parcel.size
-    parcel.settle(result)
+    parcel.call.settle(parcel.index, result)
     if (this.#queuedEntries === 0) for (const wake of this.#idleWaiters.splice(0)) wake()
   }
 }

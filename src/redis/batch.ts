@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
 import { MillraceError } from '../core/errors.ts'
-import type { NewEntry } from '../core/stream-log.ts'
 import { appendOnceScript, appendScript } from './append-scripts.ts'
 import type { Connection } from './connection.ts'
 import { idempotencyKey } from './keys.ts'
@@ -14,55 +13,54 @@ const LARGE_ENTRY_BYTES = 64_000
 const MAX_SCRIPT_FIELDS = 1_000
 
 /** Rough on purpose: UTF-16 units, which for text of any script is within a factor of three of its bytes. */
-export function entrySize(entry: NewEntry): number {
+export function sizeOf(fields: readonly string[]): number {
   let size = 0
-  for (const part of entry.fields) size += part.length
+  for (const part of fields) size += part.length
   return size
 }
 
-/** Entries of one stream that travel in one command. */
-export interface Batch<E extends NewEntry = NewEntry> {
-  readonly entries: E[]
-  readonly bytes: number
+/** An entry with the size of its fields. */
+export interface Sized {
+  readonly fields: readonly string[]
+  readonly idempotencyKey: string | undefined
+  readonly size: number
 }
 
-/** Cuts the next batch off the front of a queue, from `start`. Never empty. */
-export function nextBatch<E extends NewEntry>(queue: readonly E[], start: number): Batch<E> {
-  const entries: E[] = []
-  let bytes = 0
-  for (let index = start; index < queue.length && entries.length < MAX_BATCH_ENTRIES; index++) {
+/** Cuts the next batch off the front of a queue, from `start`: what travels in one command. Never empty. */
+export function nextBatch<E extends Sized>(queue: readonly E[], start: number): E[] {
+  const batch: E[] = []
+  let size = 0
+  for (let index = start; index < queue.length && batch.length < MAX_BATCH_ENTRIES; index++) {
     const entry = queue[index]!
-    const size = entrySize(entry)
-    if (entries.length > 0 && (isLarge(entry, size) || bytes + size > MAX_BATCH_BYTES)) break
-    entries.push(entry)
-    bytes += size
-    if (isLarge(entry, size)) break
+    if (batch.length > 0 && (isLarge(entry) || size + entry.size > MAX_BATCH_BYTES)) break
+    batch.push(entry)
+    size += entry.size
+    if (isLarge(entry)) break
   }
-  return { entries, bytes }
+  return batch
 }
 
-const isLarge = (entry: NewEntry, size: number) =>
-  size >= LARGE_ENTRY_BYTES || entry.fields.length > MAX_SCRIPT_FIELDS
+const isLarge = ({ fields, size }: Sized) => size >= LARGE_ENTRY_BYTES || fields.length > MAX_SCRIPT_FIELDS
 
 /** Writes one batch with one command. Answers in the order of its entries. */
 export async function writeBatch(
   connection: Connection,
   stream: string,
-  { entries, bytes }: Batch,
+  entries: readonly Sized[],
   ttlMs: number,
 ): Promise<(string | MillraceError)[]> {
   const [first] = entries
   if (entries.some((entry) => entry.idempotencyKey !== undefined)) {
     return writeOnce(connection, stream, entries, ttlMs)
   }
-  if (entries.length === 1 && isLarge(first!, bytes)) {
+  if (entries.length === 1 && isLarge(first!)) {
     return [await connection.send<string>(['XADD', stream, '*', ...first!.fields])]
   }
   return appendScript.run(connection, [stream], runsOfOneShape(entries))
 }
 
 /** Naming the fields once per run and not once per entry makes half as much again in throughput. */
-function runsOfOneShape(entries: readonly NewEntry[]): string[] {
+function runsOfOneShape(entries: readonly Sized[]): string[] {
   const args: string[] = []
   for (let start = 0, end = 0; start < entries.length; start = end) {
     const shape = entries[start]!.fields
@@ -84,12 +82,7 @@ function sameShape(a: readonly string[], b: readonly string[]): boolean {
   return true
 }
 
-async function writeOnce(
-  connection: Connection,
-  stream: string,
-  entries: readonly NewEntry[],
-  ttlMs: number,
-) {
+async function writeOnce(connection: Connection, stream: string, entries: readonly Sized[], ttlMs: number) {
   const keys = [stream]
   const args = [String(ttlMs)]
   for (const { fields, idempotencyKey: key } of entries) {
@@ -108,7 +101,7 @@ function digestOf(fields: readonly string[]): string {
   return hash.digest('base64url')
 }
 
-const conflict = (entry: NewEntry) =>
+const conflict = (entry: Sized) =>
   new MillraceError(
     'IDEMPOTENCY_CONFLICT',
     `the idempotency key "${entry.idempotencyKey}" was used for another event; use a new key for new content`,

@@ -1,4 +1,5 @@
 import { createClient, type RedisClientType } from '@redis/client'
+import { MillraceError } from '../core/errors.ts'
 import { noLog, type Log } from '../core/service.ts'
 import { toCommandError, toConnectError } from './errors.ts'
 
@@ -12,6 +13,8 @@ export interface ConnectionOptions {
   commandTimeoutMs?: number
 }
 
+const DEFAULT_CONNECT_TIMEOUT_MS = 10_000
+const DEFAULT_COMMAND_TIMEOUT_MS = 5_000
 /** Longest pause between two attempts to reconnect: Redis is back in use within 2 s of being ready. */
 const MAX_RECONNECT_DELAY_MS = 1_000
 
@@ -27,7 +30,10 @@ export class Connection {
   #client: RedisClientType
   #wasReady = false
   #closed = false
-  #waiters: (() => void)[] = []
+  #epoch = 0
+  /** Why the client at hand is given up, when that is our decision. */
+  #verdict: Error | undefined
+  readonly #waiters = new Set<() => void>()
 
   private constructor(options: ConnectionOptions, name: string) {
     this.#options = options
@@ -40,15 +46,16 @@ export class Connection {
    * Makes one attempt to connect. After a first success it reconnects for ever, by itself.
    *
    * @param name shown by CLIENT LIST
-   * @throws MillraceError `REDIS_UNAVAILABLE`
+   * @throws MillraceError `REDIS_UNAVAILABLE`, or `CONFIGURATION_INVALID` for a URL that is none of Redis
    */
   static async open(options: ConnectionOptions, name: string): Promise<Connection> {
+    checkUrl(options.url)
     const connection = new Connection(options, name)
     try {
       await connection.#client.connect()
     } catch (cause) {
       await connection.close()
-      throw toConnectError(options.url, cause)
+      throw toConnectError(options.url, connection.#verdict ?? cause)
     }
     return connection
   }
@@ -59,24 +66,29 @@ export class Connection {
 
   /** Changes with every new socket: what the server knew of the old one is gone. */
   get epoch(): number {
-    return this.#client.socketEpoch
+    return this.#epoch
   }
 
   /**
    * Sends one command; replies are raw RESP2. Fails at once while there is no connection.
    *
    * @throws MillraceError `REDIS_UNAVAILABLE` when nothing was sent, `REDIS_REFUSED` when Redis answered an error,
-   *   `REDIS_UNCERTAIN` when the reply was lost: the command may have run.
+   *   `REDIS_UNCERTAIN` when the reply was lost: the command may have run. `CLOSED` after `close`.
    */
   async send<T = unknown>(args: readonly string[], deadlineMs?: number): Promise<T> {
+    if (this.#closed) throw new MillraceError('CLOSED', 'the connection to Redis was closed')
     const client = this.#client
-    const ms = deadlineMs ?? this.#options.commandTimeoutMs ?? 5_000
-    const timer = setTimeout(() => this.#replace(client, `no reply to ${args[0]} within ${ms} ms`), ms)
+    const ms = deadlineMs ?? this.#options.commandTimeoutMs ?? DEFAULT_COMMAND_TIMEOUT_MS
+    let waiting = true
+    const judge = () => waiting && this.#replace(client, `no reply to ${args[0]} within ${ms} ms`)
+    // Where it was this process that had no time, the reply is there: it is read before anybody is blamed.
+    const timer = setTimeout(() => setImmediate(judge), ms)
     try {
       return await client.sendCommand<T>(args)
     } catch (error) {
       throw toCommandError(error)
     } finally {
+      waiting = false
       clearTimeout(timer)
     }
   }
@@ -85,11 +97,13 @@ export class Connection {
   async whenReady(timeoutMs: number): Promise<void> {
     if (this.ready || this.#closed) return
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, timeoutMs)
-      this.#waiters.push(() => {
+      const wake = () => {
         clearTimeout(timer)
+        this.#waiters.delete(wake)
         resolve()
-      })
+      }
+      const timer = setTimeout(wake, timeoutMs)
+      this.#waiters.add(wake)
     })
   }
 
@@ -110,8 +124,8 @@ export class Connection {
       maintNotifications: 'disabled',
       commandOptions: { timeout: 0 },
       socket: {
-        connectTimeout: this.#options.connectTimeoutMs ?? 10_000,
-        reconnectStrategy: (retries, cause) => (this.#wasReady ? reconnectDelay(retries) : cause),
+        connectTimeout: this.#connectTimeoutMs,
+        reconnectStrategy: (retries) => this.#wasReady && reconnectDelay(retries),
       },
     }) as unknown as RedisClientType
     client.on('error', (error: Error) =>
@@ -120,9 +134,29 @@ export class Connection {
     client.on('ready', () => {
       if (this.#wasReady) this.#log.info({}, `Redis connection ${this.#name} is back`)
       this.#wasReady = true
+      this.#epoch++
       this.#wake()
     })
+    this.#limitHandshake(client)
     return client
+  }
+
+  /** The client waits for ever for the answers to its first commands, on a socket that is dead but open. */
+  #limitHandshake(client: RedisClientType): void {
+    let timer: NodeJS.Timeout | undefined
+    const ms = this.#connectTimeoutMs
+    client.on('connect', () => {
+      timer = setTimeout(() => {
+        this.#verdict = new Error(`no answer within ${ms} ms`)
+        if (this.#wasReady) this.#replace(client, this.#verdict.message)
+        else client.destroy()
+      }, ms)
+    })
+    for (const event of ['ready', 'error', 'end']) client.on(event, () => clearTimeout(timer))
+  }
+
+  get #connectTimeoutMs(): number {
+    return this.#options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS
   }
 
   /** A destroyed client can't be opened again, so a dead connection is replaced by a new client. */
@@ -137,10 +171,15 @@ export class Connection {
   }
 
   #wake(): void {
-    const waiters = this.#waiters
-    this.#waiters = []
-    for (const wake of waiters) wake()
+    for (const wake of this.#waiters) wake()
   }
+}
+
+/** Checked by ourselves, since what the parsers throw contains the whole of it, password included. */
+function checkUrl(url: string): void {
+  if (/^rediss?:\/\//.test(url) && URL.canParse(url)) return
+  const wanted = 'redis://user:password@host:port, with special characters in the password percent-encoded'
+  throw new MillraceError('CONFIGURATION_INVALID', `the URL of Redis is not valid; write ${wanted}`)
 }
 
 /** Doubling from 50 ms, with jitter so that a fleet does not come back in one moment. */

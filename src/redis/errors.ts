@@ -60,13 +60,19 @@ export function toCommandError(cause: unknown): MillraceError {
 /** Why no connection came about; `url` is shown without its password. */
 export function toConnectError(url: string, cause: unknown): MillraceError {
   const { code, message } = cause as NodeJS.ErrnoException
-  const reason = `Redis can't be reached at ${redactUrl(url)}: ${message || code}`
-  return new MillraceError('REDIS_UNAVAILABLE', `${reason}. Is it running, and is REDIS_URL right?`, {
-    cause,
-  })
+  const advice =
+    cause instanceof ErrorReply
+      ? 'Are the user and the password right?'
+      : 'Is it running, and is REDIS_URL right?'
+  const reason = (message || String(code)).replace(/\.$/, '')
+  return new MillraceError(
+    'REDIS_UNAVAILABLE',
+    `Redis can't be reached at ${redactUrl(url)}: ${reason}. ${advice}`,
+    { cause },
+  )
 }
 
 /** A URL that may be shown: its user and password are left out. */
 export function redactUrl(url: string): string {
-  return url.replace(/\/\/[^@/]*@/, '//***@')
+  return url.replace(/\/\/.*@/, '//***@')
 }

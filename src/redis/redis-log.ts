@@ -66,17 +66,17 @@ export class RedisStreamLog implements StreamLog {
     }
   }
 
-  append(stream: string, entries: readonly NewEntry[]): Promise<(string | MillraceError)[]> {
+  async append(stream: string, entries: readonly NewEntry[]): Promise<(string | MillraceError)[]> {
     checkName('stream name', stream)
     return this.#appender.append(stream, entries)
   }
 
-  read(stream: string, after: string, limit: number, options?: ReadOptions): Promise<Entry[]> {
+  async read(stream: string, after: string, limit: number, options?: ReadOptions): Promise<Entry[]> {
     checkName('stream name', stream)
     return this.#reader.read(stream, after, limit, options)
   }
 
-  lastPosition(stream: string): Promise<string> {
+  async lastPosition(stream: string): Promise<string> {
     checkName('stream name', stream)
     return this.#reader.lastPosition(stream)
   }

@@ -13,8 +13,7 @@ export class Script<Reply> {
   }
 
   async run(connection: Connection, keys: readonly string[], args: readonly string[]): Promise<Reply> {
-    const rest = [String(keys.length), ...keys]
-    for (const arg of args) rest.push(arg)
+    const rest = [String(keys.length), ...keys, ...args]
     try {
       return await connection.send<Reply>(['EVALSHA', this.#sha, ...rest])
     } catch (error) {

@@ -36,12 +36,12 @@ function tagFor(slot: number): string {
 }
 
 /**
- * What a key must begin with to live in the slot of `key`. Three shapes, told apart by their ends, so that the
- * companions of `orders` and of `{orders}` are different keys:
+ * What a key must begin with to live in the slot of `key`. Three shapes, told apart by their ends (`::`, `}:`, `~:`),
+ * so that the companions of `orders` and of `{orders}` are different keys:
  * a name with a hash tag stands as it is, one without `}` becomes the tag, and any other gets a tag of its slot.
  */
 export function slotPrefix(key: string): string {
   if (hashTag(key) !== undefined) return `${key}::`
   if (!key.includes('}')) return `{${key}}:`
-  return `{${tagFor(slotOf(key))}}${key}::`
+  return `{${tagFor(slotOf(key))}}${key}~:`
 }

@@ -1,0 +1,77 @@
+import { describe, expect, test } from 'vitest'
+import { Reject, RetryLater } from './delivery.ts'
+import { InvalidError, MillraceError, PublishError, toError } from './errors.ts'
+
+describe('errors', () => {
+  test('have a code, their name, and what lies under them', () => {
+    const cause = new Error('socket closed')
+    const error = new MillraceError('REDIS_UNAVAILABLE', 'no connection', { cause })
+    expect(error).toBeInstanceOf(Error)
+    expect(error).toMatchObject({
+      name: 'MillraceError',
+      code: 'REDIS_UNAVAILABLE',
+      message: 'no connection',
+      cause,
+    })
+  })
+
+  test('InvalidError lists every field at fault in its message', () => {
+    const issues = [
+      { path: 'data.email', message: 'is no address' },
+      { path: '', message: 'has too many fields' },
+    ]
+    const error = new InvalidError('EVENT_INVALID', 'user.created does not fit', issues)
+    expect(error.message).toBe('user.created does not fit: data.email: is no address; has too many fields')
+    expect(error).toMatchObject({ name: 'InvalidError', issues })
+    expect(error).toBeInstanceOf(MillraceError)
+  })
+
+  test('InvalidError without fields is the message alone', () => {
+    expect(new InvalidError('EVENT_INVALID', 'nothing fits')).toMatchObject({
+      message: 'nothing fits',
+      issues: [],
+    })
+  })
+
+  test('PublishError says how many failed, why the first did, and what became of each', () => {
+    const failure = new MillraceError('IDEMPOTENCY_CONFLICT', 'the key was used')
+    const results = ['1-0', failure, '1-1', new MillraceError('EVENT_TOO_LARGE', 'too large')]
+    const error = new PublishError(results)
+    expect(error).toMatchObject({ name: 'PublishError', code: 'PUBLISH_FAILED', cause: failure, results })
+    expect(error.message).toBe('2 of 4 events were not published: the key was used')
+  })
+
+  test('those of handlers are told from the others by class', () => {
+    const cause = new Error('why')
+    expect(new RetryLater(500)).toMatchObject({ name: 'RetryLater', delayMs: 500 })
+    expect(new RetryLater(500, 'busy').message).toBe('busy')
+    expect(new Reject('no such user', { cause })).toMatchObject({
+      name: 'Reject',
+      message: 'no such user',
+      cause,
+    })
+  })
+})
+
+describe('toError', () => {
+  test('leaves errors alone', () => {
+    const error = new RangeError('r')
+    expect(toError(error)).toBe(error)
+  })
+
+  const circular: { self?: unknown } = {}
+  circular.self = circular
+
+  test.each([
+    ['a text', 'a text'],
+    [undefined, 'thrown: undefined'],
+    [null, 'thrown: null'],
+    [{ code: 1 }, 'thrown: {"code":1}'],
+    [Symbol('s'), 'thrown: Symbol(s)'],
+    [circular, 'thrown: a value that cannot be shown'],
+    [1n, 'thrown: a value that cannot be shown'],
+  ])('makes one of %o', (thrown, message) => {
+    expect(toError(thrown)).toBeInstanceOf(Error)
+    expect(toError(thrown).message).toBe(message)
+  })
+})
