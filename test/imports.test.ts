@@ -24,7 +24,7 @@ const ALLOWED: Record<string, Record<string, string>> = {
     bus: 'handlers are dispatched by type as on the bus',
     worker: 'a group is declared with the options of a worker',
   },
-  server: { telemetry: 'what callers are shown is redacted by the rules of the log' },
+  server: {},
   cli: Object.fromEntries(
     ['app', 'bus', 'config', 'engines', 'postgres', 'redis', 'server', 'telemetry', 'worker'].map(
       (folder) => [folder, 'the one place where everything is put together'],

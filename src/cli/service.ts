@@ -51,6 +51,11 @@ export class MillraceService implements Service {
     this.#http = new HttpServer(fetch, { ...http, log: options.logger.for('http') })
   }
 
+  /** Where the API can be reached, once HTTP is up. */
+  get url(): string {
+    return this.#http.url
+  }
+
   start(): Promise<void> {
     this.#starting = this.#start()
     return this.#starting

@@ -1,5 +1,6 @@
 import { ClientClosedError, ClientOfflineError, ErrorReply } from '@redis/client'
 import { MillraceError } from '../core/errors.ts'
+import { redactText } from '../core/redact.ts'
 
 /** What a failed command wants done before it is tried again. */
 export type Remedy =
@@ -67,12 +68,12 @@ export function toConnectError(url: string, cause: unknown): MillraceError {
   const reason = (message || String(code)).replace(/\.$/, '')
   return new MillraceError(
     'REDIS_UNAVAILABLE',
-    `Redis can't be reached at ${redactUrl(url)}: ${reason}. ${advice}`,
+    `Redis can't be reached at ${redactText(url)}: ${reason}. ${advice}`,
     { cause },
   )
 }
 
-/** A URL that may be shown: its user and password are left out. */
-export function redactUrl(url: string): string {
-  return url.replace(/\/\/.*@/, '//***@')
-}
+export const notAStream = (stream: string, cause: unknown): MillraceError =>
+  new MillraceError('UNKNOWN_STREAM', `"${stream}" holds something else than a stream; choose another name`, {
+    cause,
+  })

@@ -33,11 +33,24 @@ export class ServiceProcess {
     }
   }
 
-  /** Starts `millrace serve` on a free port and waits until it is ready. */
+  /** Starts `millrace serve` on a free port. */
+  static launch(env: NodeJS.ProcessEnv, args: readonly string[] = []): ServiceProcess {
+    return new ServiceProcess(spawnMillrace(['serve', ...args], { SERVICE_PORT: '0', ...env }))
+  }
+
+  /** Starts it, and waits until it is ready. */
   static async start(env: NodeJS.ProcessEnv, args: readonly string[] = []): Promise<ServiceProcess> {
-    const service = new ServiceProcess(spawnMillrace(['serve', ...args], { SERVICE_PORT: '0', ...env }))
-    await service.until(() => service.lines.some((line) => line.includes('is ready')))
+    const service = ServiceProcess.launch(env, args)
+    await service.untilReady()
     return service
+  }
+
+  untilReady(): Promise<void> {
+    return this.until(() => this.lines.some((line) => line.includes('is ready')))
+  }
+
+  get hasUrl(): boolean {
+    return this.#url !== undefined
   }
 
   get url(): string {

@@ -1,0 +1,82 @@
+import { HttpError } from './http-error.ts'
+import { isDeeperThan } from './json-depth.ts'
+
+const MAX_DEPTH = 64
+const JSON_TYPE = /^application\/json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?;?\s*$/i
+
+/**
+ * The JSON in the body of a request, of at most `limitBytes` as they come over the wire, whatever the headers say.
+ *
+ * @throws HttpError for another media type, a body that is too large, and what is no JSON or too deep
+ */
+export async function readJson(request: Request, limitBytes: number): Promise<unknown> {
+  checkType(request.headers)
+  const text = decode(await readBytes(request, limitBytes))
+  if (text.trim() === '') throw new HttpError('BODY_INVALID', 'the body is empty; send JSON')
+  if (isDeeperThan(MAX_DEPTH, text)) {
+    throw new HttpError('BODY_INVALID', `the JSON is nested deeper than ${MAX_DEPTH} levels; flatten it`)
+  }
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new HttpError('BODY_INVALID', `the body is not JSON: ${(error as Error).message}`)
+  }
+}
+
+/** Strict also because no web page can send this type to another site without asking first, which we never allow. */
+function checkType(headers: Headers): void {
+  const type = headers.get('content-type')
+  if (type === null || !JSON_TYPE.test(type)) {
+    const found =
+      type === null ? 'the body has no Content-Type' : `the body is of type "${type.slice(0, 100)}"`
+    throw new HttpError('MEDIA_TYPE_UNSUPPORTED', `${found}; send application/json in UTF-8`, {
+      headers: { accept: 'application/json' },
+    })
+  }
+  const coding = headers.get('content-encoding')
+  if (coding !== null && coding.toLowerCase() !== 'identity') {
+    throw new HttpError('MEDIA_TYPE_UNSUPPORTED', 'compressed bodies are not accepted; send it as it is', {
+      headers: { 'accept-encoding': 'identity' },
+    })
+  }
+}
+
+/** Strict: replacing what is no UTF-8 would publish something else than what was sent. */
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
+function decode(bytes: Uint8Array): string {
+  try {
+    return utf8.decode(bytes)
+  } catch {
+    throw new HttpError('BODY_INVALID', 'the body is not valid UTF-8')
+  }
+}
+
+async function readBytes(request: Request, limitBytes: number): Promise<Uint8Array> {
+  const declared = request.headers.get('content-length')
+  const length = declared !== null && /^\d+$/.test(declared) ? Number(declared) : undefined
+  if (length !== undefined && length > limitBytes) throw tooLarge(limitBytes)
+  try {
+    // HTTP holds a body to its declared length, so that reading it whole is safe, and quicker.
+    const bytes = length === undefined ? await readCounted(request, limitBytes) : await request.arrayBuffer()
+    return new Uint8Array(bytes)
+  } catch (error) {
+    if (error instanceof HttpError) throw error
+    throw new HttpError('BODY_INVALID', 'the body ended early')
+  }
+}
+
+async function readCounted(request: Request, limitBytes: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = []
+  let length = 0
+  for await (const chunk of request.body ?? []) {
+    length += chunk.byteLength
+    // Leaving the loop cancels the stream: no more is read.
+    if (length > limitBytes) throw tooLarge(limitBytes)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks, length)
+}
+
+const tooLarge = (limitBytes: number) =>
+  new HttpError('BODY_TOO_LARGE', `the body is larger than ${limitBytes} bytes; send less at once`)

@@ -1,0 +1,110 @@
+import type { OpenAPIHono, RouteConfig, z } from '@hono/zod-openapi'
+import type { Context } from 'hono'
+import { InvalidError, type Issue } from '../core/errors.ts'
+import { readJson } from './body.ts'
+import type { ServerEnv } from './envelope.ts'
+import { HttpError } from './http-error.ts'
+import { ProblemSchema } from './schemas.ts'
+
+export type ServerApp = OpenAPIHono<ServerEnv>
+
+/** One route: what it takes and answers, for its documentation and for the checks before its handler. */
+export interface Endpoint<Q extends z.ZodObject, H extends z.ZodObject, B extends z.ZodType> {
+  method: 'get' | 'post'
+  path: string
+  tag: string
+  summary: string
+  query?: Q
+  headers?: H
+  body?: { schema: B; limitBytes: number }
+  /** What it answers, by status; problems aside, which all routes answer alike. */
+  answers: Record<number, { description: string; schema?: z.ZodType }>
+}
+
+export interface Input<Q extends z.ZodObject, H extends z.ZodObject, B extends z.ZodType> {
+  query: z.output<Q>
+  headers: z.output<H>
+  body: z.output<B>
+}
+
+/**
+ * Adds a route and its documentation. What comes with the request is checked first; the handler gets what the schemas
+ * made of it. (The library's own validators read bodies without a limit, so they are not used.)
+ */
+export function addEndpoint<Q extends z.ZodObject, H extends z.ZodObject, B extends z.ZodType>(
+  app: ServerApp,
+  endpoint: Endpoint<Q, H, B>,
+  handle: (c: Context<ServerEnv>, input: Input<Q, H, B>) => Response | Promise<Response>,
+): void {
+  app.openAPIRegistry.registerPath(documentation(endpoint))
+  app.on(endpoint.method, endpoint.path, async (c) => {
+    const { query, headers, body } = endpoint
+    const input = {
+      query: checkNamed(query, (name) => c.req.query(name), 'the query'),
+      headers: checkNamed(headers, (name) => c.req.header(name), 'the headers'),
+      body: body && check(body.schema, await readJson(c.req.raw, body.limitBytes), 'the body'),
+    }
+    return handle(c, input as Input<Q, H, B>)
+  })
+}
+
+function checkNamed(
+  schema: z.ZodObject | undefined,
+  read: (name: string) => string | undefined,
+  what: string,
+): unknown {
+  if (!schema) return undefined
+  const named = Object.keys(schema.shape).map((name) => [name, read(name)])
+  return check(schema, Object.fromEntries(named), what)
+}
+
+function check(schema: z.ZodType, value: unknown, what: string): unknown {
+  const result = schema.safeParse(value, {
+    error: (issue) => (issue.input === undefined ? 'is required' : undefined),
+  })
+  if (result.success) return result.data
+  const { issues } = result.error
+  const faults = issues.map(({ path, message }) => ({ path: path.join('.'), message }))
+  if (issues.every((issue) => issue.code === 'custom' && issue.params?.['code'] === 'NAME_INVALID')) {
+    throw new InvalidError('NAME_INVALID', `${what} holds a name that is not allowed`, faults)
+  }
+  throw new HttpError('REQUEST_INVALID', `${what} does not fit: ${summarize(faults)}`, { issues: faults })
+}
+
+const SUMMARIZED = 5
+
+function summarize(faults: readonly Issue[]): string {
+  const shown = faults
+    .slice(0, SUMMARIZED)
+    .map(({ path, message }) => (path ? `${path} ${message}` : message))
+  const more = faults.length - shown.length
+  return shown.join('; ') + (more > 0 ? `; and ${more} more` : '')
+}
+
+function documentation<Q extends z.ZodObject, H extends z.ZodObject, B extends z.ZodType>(
+  endpoint: Endpoint<Q, H, B>,
+): RouteConfig {
+  const { method, path, tag, summary, query, headers, body } = endpoint
+  const answers = Object.entries(endpoint.answers).map(([status, { description, schema }]) => [
+    status,
+    { description, ...(schema && { content: { 'application/json': { schema } } }) },
+  ])
+  const content = body && { 'application/json': { schema: body.schema } }
+  return {
+    method,
+    path,
+    tags: [tag],
+    summary,
+    request: {
+      ...(query && { query }),
+      ...(headers && { headers }),
+      ...(content && { body: { content, required: true } }),
+    },
+    responses: { ...Object.fromEntries(answers), default: PROBLEM_ANSWER },
+  }
+}
+
+const PROBLEM_ANSWER = {
+  description: 'What went wrong, as a problem (RFC 9457)',
+  content: { 'application/problem+json': { schema: ProblemSchema } },
+}

@@ -1,0 +1,89 @@
+import type { MillraceError } from '../core/errors.ts'
+import type { NewEvent } from '../core/event.ts'
+import type { Log } from '../core/service.ts'
+
+/** Everything that the HTTP API needs of the rest of the house. */
+export interface ServerPorts {
+  service: ServiceInfo
+
+  /**
+   * Refuses, with a MillraceError, what `publish` would refuse for its content: a batch is checked as a whole before any
+   * of it is published. In an InvalidError the data of the event is called `data`.
+   */
+  check(stream: string, event: NewEvent): void | Promise<void>
+
+  /**
+   * Publishes events to one stream, in order. Answers the position of each, or why that one was not written; rejects
+   * when none was. Checks by itself what `check` checks.
+   */
+  publish(stream: string, events: readonly NewEvent[]): Promise<(string | MillraceError)[]>
+
+  /** Answers quickly, also while what it reports on is down. */
+  health(): Promise<HealthReport>
+
+  processedEvents: ProcessedEvents
+
+  log?: Log
+}
+
+export interface ServiceInfo {
+  name: string
+  version: string
+  startedAt: Date
+}
+
+export type HealthStatus = 'healthy' | 'degraded' | 'unhealthy'
+
+export interface HealthReport {
+  status: HealthStatus
+  /** By the name of what was checked: `redis`, `eventStream`, `database`, … */
+  checks: Record<string, HealthCheck>
+  /** Whether requests should be sent here. */
+  ready: boolean
+  /** Why not. */
+  reason?: string
+}
+
+/** Shown as it is. Latencies in milliseconds, times in ISO 8601. */
+export interface HealthCheck {
+  status: HealthStatus
+  [detail: string]: unknown
+}
+
+/** What the audit trail knows. `DATABASE_UNAVAILABLE` while it can't be asked. */
+export interface ProcessedEvents {
+  /** Newest first. */
+  list(query: ProcessedEventsQuery): Promise<{ events: ProcessedEvent[]; total: number }>
+  stats(): Promise<ProcessedEventsStats>
+}
+
+export interface ProcessedEventsQuery {
+  limit: number
+  offset: number
+  eventType?: string
+  processed?: boolean
+}
+
+/** Shown as it is; times in ISO 8601. */
+export interface ProcessedEvent {
+  id: string
+  /** The position in the stream. */
+  streamId: string
+  streamName: string
+  eventType: string
+  payload: unknown
+  processed: boolean
+  processedAt: string | null
+  consumerId: string | null
+  userId: string | null
+  error: string | null
+  createdAt: string
+}
+
+export interface ProcessedEventsStats {
+  total: number
+  processed: number
+  pending: number
+  errors: number
+  eventTypes: { eventType: string; count: number }[]
+}

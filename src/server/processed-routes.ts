@@ -1,0 +1,35 @@
+import { addEndpoint, type ServerApp } from './endpoint.ts'
+import type { ProcessedEventsQuery, ServerPorts } from './ports.ts'
+import { ProcessedEventsQuerySchema, ProcessedEventsSchema, StatsSchema } from './schemas.ts'
+
+const tag = 'Audit trail'
+
+export function addProcessedRoutes(app: ServerApp, { processedEvents }: ServerPorts): void {
+  const list = {
+    method: 'get',
+    path: '/api/events/processed',
+    tag,
+    summary: 'The events that were consumed, newest first',
+    query: ProcessedEventsQuerySchema,
+    answers: { 200: { description: 'A page of them', schema: ProcessedEventsSchema } },
+  } as const
+  addEndpoint(app, list, async (c, { query: { limit, offset, eventType, processed } }) => {
+    const query: ProcessedEventsQuery = {
+      limit,
+      offset,
+      ...(eventType !== undefined && { eventType }),
+      ...(processed !== undefined && { processed }),
+    }
+    const { events, total } = await processedEvents.list(query)
+    return c.json({ success: true, events, total, limit, offset })
+  })
+
+  const stats = {
+    method: 'get',
+    path: '/api/events/stats',
+    tag,
+    summary: 'How many events were consumed, and how that went',
+    answers: { 200: { description: 'The counts', schema: StatsSchema } },
+  } as const
+  addEndpoint(app, stats, async (c) => c.json({ success: true, stats: await processedEvents.stats() }))
+}

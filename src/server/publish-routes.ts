@@ -1,0 +1,88 @@
+import type { NewEvent } from '../core/event.ts'
+import { addEndpoint, type ServerApp } from './endpoint.ts'
+import { inTermsOfRequest, publishBatch } from './publish-batch.ts'
+import type { ServerPorts } from './ports.ts'
+import {
+  BatchSchema,
+  EventSchema,
+  IdempotencyHeaders,
+  PublishedBatchSchema,
+  PublishedSchema,
+} from './schemas.ts'
+import type { EventInput } from './schemas.ts'
+
+export interface PublishLimits {
+  /** Largest body of a request with one event. */
+  bodyBytes: number
+  /** Largest body of a request with a batch. */
+  batchBodyBytes: number
+  batchEvents: number
+}
+
+const tag = 'Events'
+
+export function addPublishRoutes(app: ServerApp, ports: ServerPorts, limits: PublishLimits): void {
+  addCustom(app, ports, limits)
+  addBatch(app, ports, limits)
+}
+
+function addCustom(app: ServerApp, ports: ServerPorts, { bodyBytes }: PublishLimits): void {
+  const endpoint = {
+    method: 'post',
+    path: '/api/events/custom',
+    tag,
+    summary: 'Publishes one event',
+    headers: IdempotencyHeaders,
+    body: { schema: EventSchema, limitBytes: bodyBytes },
+    answers: { 201: { description: 'It was published', schema: PublishedSchema } },
+  } as const
+  addEndpoint(app, endpoint, async (c, { headers, body }) => {
+    const messageId = await publishOne(ports, body.streamName, toEvent(body, headers['Idempotency-Key']))
+    return c.json({ success: true, messageId }, 201)
+  })
+}
+
+async function publishOne(ports: ServerPorts, stream: string, event: NewEvent): Promise<string> {
+  try {
+    const [result] = await ports.publish(stream, [event])
+    if (typeof result === 'string') return result
+    throw result ?? new Error('the publisher gave no result')
+  } catch (error) {
+    throw inTermsOfRequest(error)
+  }
+}
+
+function addBatch(app: ServerApp, ports: ServerPorts, { batchBodyBytes, batchEvents }: PublishLimits): void {
+  const endpoint = {
+    method: 'post',
+    path: '/api/events/batch',
+    tag,
+    summary: 'Publishes events; none where one of them is at fault',
+    headers: IdempotencyHeaders,
+    body: { schema: BatchSchema(batchEvents), limitBytes: batchBodyBytes },
+    answers: {
+      201: {
+        description: 'All were published; the ids in the order of the events',
+        schema: PublishedBatchSchema,
+      },
+    },
+  } as const
+  addEndpoint(app, endpoint, async (c, { headers, body }) => {
+    const key = headers['Idempotency-Key']
+    const items = body.events.map((input, index) => ({
+      stream: input.streamName,
+      event: toEvent(input, key === undefined ? undefined : `${key}/${index}`),
+    }))
+    const messageIds = await publishBatch(ports, items)
+    return c.json({ success: true, messageIds, count: messageIds.length }, 201)
+  })
+}
+
+function toEvent({ eventType, payload, key }: EventInput, idempotencyKey: string | undefined): NewEvent {
+  return {
+    type: eventType,
+    data: payload,
+    ...(key !== undefined && { key }),
+    ...(idempotencyKey !== undefined && { idempotencyKey }),
+  }
+}
