@@ -1,0 +1,113 @@
+import { inspect } from 'node:util'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { startTestPostgres, type TestServer } from '../engines/test-servers.ts'
+import { Database, databaseVersion } from './database.ts'
+import { queryOnce } from './test-database.ts'
+
+let server: TestServer
+beforeAll(async () => {
+  server = await startTestPostgres()
+})
+afterAll(() => server.stop())
+
+const withUrl = (change: (url: URL) => void): string => {
+  const url = new URL(server.url)
+  change(url)
+  return url.href
+}
+
+const failureAt = async (url: string): Promise<Error & { code: string }> => {
+  const database = new Database({ url })
+  try {
+    return await database.ping().then(
+      () => expect.unreachable(),
+      (error: unknown) => error as Error & { code: string },
+    )
+  } finally {
+    await database.close()
+  }
+}
+
+describe('a failure', () => {
+  it.each([
+    ['nobody listens', (url: URL) => (url.port = '1'), /ECONNREFUSED.*is it running/],
+    [
+      'nobody listens on any address',
+      (url: URL) => (url.host = 'localhost:1'),
+      /ECONNREFUSED.*is it running/,
+    ],
+    [
+      'the password is wrong',
+      (url: URL) => (url.password = 'hush-hush'),
+      /password authentication.*check the user/,
+    ],
+    [
+      'there is no such database',
+      (url: URL) => (url.pathname = '/nowhere'),
+      /"nowhere".*create the database/,
+    ],
+  ])('says what to do when %s, and no password', async (_, change, expected) => {
+    const url = withUrl(change)
+    const error = await failureAt(url)
+    expect(error).toMatchObject({ code: 'DATABASE_UNAVAILABLE' })
+    expect(error.message).toMatch(expected)
+    expect(error.message).toContain(new URL(url).host)
+    expect(inspect(error, { depth: 9 })).not.toContain(new URL(url).password)
+  })
+
+  it.each(['postgres://user:hush-hush@[nonsense/', 'user:hush-hush@localhost:5432/x', ''])(
+    'is told at once where the URL is none: %s',
+    async (url) => {
+      const error = await databaseVersion(url).catch((error: unknown) => error)
+      expect(error).toMatchObject({ code: 'CONFIGURATION_INVALID' })
+      expect(inspect(error)).toContain('DATABASE_URL is not of the form')
+      expect(inspect(error)).not.toContain('hush-hush')
+    },
+  )
+})
+
+describe('a database', () => {
+  it('tells the version of the server', async () => {
+    expect(await databaseVersion(server.url)).toMatch(/^\d+\.\d+/)
+  })
+
+  it('survives that an idle connection is cut, says so and connects again', async () => {
+    const onError = vi.fn()
+    const database = new Database({ url: server.url, onError })
+    const [row] = await database.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
+    await queryOnce(server.url, 'SELECT pg_terminate_backend($1)', [row!.pid])
+    await expect.poll(() => onError.mock.calls.length).toBe(1)
+    expect(onError.mock.calls[0]![0]).toMatchObject({ code: 'DATABASE_UNAVAILABLE' })
+    await database.ping()
+    await database.close()
+  })
+
+  it('finds back after an outage', async () => {
+    const database = new Database({ url: server.url })
+    await database.ping()
+    await server.kill('SIGKILL')
+    await expect(database.ping()).rejects.toMatchObject({ code: 'DATABASE_UNAVAILABLE' })
+    await server.restart()
+    await database.ping()
+    await database.close()
+  })
+
+  it('ends the sessions that it opened, also after a failure', async () => {
+    const database = new Database({ url: server.url })
+    const failure = database.session(async (query) => {
+      await query('BEGIN; CREATE TABLE left_behind ()')
+      await query('SELECT no_such_function()')
+    })
+    await expect(failure).rejects.toMatchObject({ code: 'DATABASE_UNAVAILABLE' })
+    await expect(database.query('SELECT FROM left_behind')).rejects.toThrow('does not exist')
+    await database.close()
+  })
+
+  it('answers CLOSED once it is closed, and can be closed twice', async () => {
+    const database = new Database({ url: server.url })
+    const query = database.query<{ one: number }>('SELECT 1 AS one FROM pg_sleep(0.1)')
+    await Promise.all([database.close(), database.close()])
+    expect(await query).toEqual([{ one: 1 }])
+    await expect(database.ping()).rejects.toMatchObject({ code: 'CLOSED' })
+  })
+})

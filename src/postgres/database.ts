@@ -1,0 +1,125 @@
+import { Client, Pool, type ClientConfig } from 'pg'
+import { MillraceError } from '../core/errors.ts'
+import { toDatabaseError } from './database-errors.ts'
+
+export interface DatabaseOptions {
+  /** `postgres://user:password@host:port/database`. */
+  url: string
+  /** Told when a connection breaks that nobody uses. It is replaced when one is needed. */
+  onError?: (error: MillraceError) => void
+  /** Connections at most (10); opened when they are needed. */
+  maxConnections?: number
+}
+
+const MAX_CONNECTIONS = 10
+const CONNECT_TIMEOUT_MS = 10_000
+const STATEMENT_TIMEOUT_MS = 30_000
+/** Long enough for a large index, or for another instance that is building one. */
+const LONG_STATEMENT_TIMEOUT_MS = 600_000
+/** The server cancels first and says so; past this the connection itself is taken for dead. */
+const REPLY_GRACE_MS = 5_000
+/** A process that is suspended in a transaction holds its locks no longer than this. */
+const IDLE_IN_TRANSACTION_TIMEOUT_MS = 60_000
+
+/** Runs one statement, or several without values in one transaction. Raises `DATABASE_UNAVAILABLE`. */
+export type Query = <Row extends object>(text: string, values?: unknown[]) => Promise<Row[]>
+
+/**
+ * A pool of connections to one PostgreSQL database. It connects when it is asked something, and again after an outage;
+ * nothing is tried twice by itself. Every wait has an end.
+ */
+export class Database {
+  readonly #url: string
+  readonly #place: string
+  readonly #pool: Pool
+  #closing: Promise<void> | undefined
+
+  /** @throws MillraceError `CONFIGURATION_INVALID` when the URL is none */
+  constructor({ url, onError, maxConnections = MAX_CONNECTIONS }: DatabaseOptions) {
+    this.#url = url
+    this.#place = placeOf(url)
+    this.#pool = new Pool({ ...connectionTo(url, STATEMENT_TIMEOUT_MS), max: maxConnections })
+    // Without a listener a connection that breaks while idle would end the process.
+    this.#pool.on('error', (cause) => onError?.(this.#explain(cause)))
+  }
+
+  /** Statements run beside each other, each on a connection of its own. */
+  readonly query: Query = async <Row extends object>(text: string, values?: unknown[]) => {
+    if (this.#closing) throw new MillraceError('CLOSED', 'the database was closed')
+    try {
+      // Not by a client checked out: the pool discards a connection whose statement failed, also a half-open one.
+      const { rows } = await this.#pool.query<Row>(text, values)
+      return rows
+    } catch (cause) {
+      throw this.#explain(cause)
+    }
+  }
+
+  /** Whether the database answers; costs one round trip. */
+  async ping(): Promise<void> {
+    await this.query('SELECT 1')
+  }
+
+  /** Work on one connection of its own, where a statement may take minutes. A transaction left open is rolled back. */
+  async session<T>(work: (query: Query) => Promise<T>): Promise<T> {
+    let client: Client | undefined
+    try {
+      client = new Client(connectionTo(this.#url, LONG_STATEMENT_TIMEOUT_MS))
+      client.on('error', () => {}) // the statement that fails by it says so
+      await client.connect()
+      return await work(this.#queryOn(client))
+    } catch (cause) {
+      throw cause instanceof MillraceError ? cause : this.#explain(cause)
+    } finally {
+      await client?.end().catch(() => {})
+    }
+  }
+
+  /** Waits for the statements under way, then disconnects. Idempotent. */
+  async close(): Promise<void> {
+    this.#closing ??= this.#pool.end()
+    await this.#closing
+  }
+
+  #queryOn(client: Client): Query {
+    return async <Row extends object>(text: string, values?: unknown[]) => {
+      const { rows } = await client.query<Row>(text, values)
+      return rows
+    }
+  }
+
+  #explain(cause: unknown): MillraceError {
+    return toDatabaseError(this.#place, cause)
+  }
+}
+
+/** The version of the server, such as `18.4`, for whoever wants to know no more than that it is there. */
+export async function databaseVersion(url: string): Promise<string> {
+  const database = new Database({ url })
+  return database.session(async (query) => {
+    const [row] = await query<{ server_version: string }>('SHOW server_version')
+    return row!.server_version
+  })
+}
+
+const connectionTo = (url: string, statementTimeoutMs: number): ClientConfig => ({
+  connectionString: url,
+  application_name: 'millrace',
+  keepAlive: true,
+  connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+  statement_timeout: statementTimeoutMs,
+  query_timeout: statementTimeoutMs + REPLY_GRACE_MS,
+  idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
+})
+
+/** Such as `db.example:5432/orders`: what may be shown of a URL. */
+function placeOf(url: string): string {
+  try {
+    const { protocol, host, pathname } = new URL(url)
+    if (/^postgres(?:ql)?:$/.test(protocol)) return `${decodeURIComponent(host)}${pathname}`
+  } catch {
+    // Passed over: the error of URL carries its input, and with it the password.
+  }
+  const example = 'postgres://user:password@host:5432/database'
+  throw new MillraceError('CONFIGURATION_INVALID', `DATABASE_URL is not of the form ${example}`)
+}

@@ -1,0 +1,57 @@
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { noLog } from '../core/service.ts'
+import { startTestPostgres, type TestServer } from '../engines/test-servers.ts'
+import { Database } from './database.ts'
+import { InboxPruner } from './inbox-pruner.ts'
+import { migrate } from './migrations.ts'
+import { createTestDatabase, queryOnce } from './test-database.ts'
+
+let server: TestServer
+let url: string
+let database: Database
+beforeAll(async () => {
+  server = await startTestPostgres()
+  url = await createTestDatabase(server.url)
+  database = new Database({ url })
+  await migrate(database)
+})
+afterAll(async () => {
+  await database.close()
+  await server.stop()
+})
+
+const fill = (count: number, age: string) =>
+  queryOnce(
+    url,
+    `INSERT INTO millrace_inbox
+     SELECT 's', 'g', n || '-0', gen_random_uuid(), now() - $2::interval FROM generate_series(1, $1) AS n`,
+    [count, age],
+  )
+const remaining = async () => (await queryOnce(url, 'SELECT FROM millrace_inbox')).length
+
+it('forgets what is older, also if that is much and several do it at once', async () => {
+  await fill(50_000, '2 hours')
+  await fill(10, '10 minutes')
+  const olderThan = new Date(Date.now() - 3_600_000)
+  await Promise.all([1, 2].map(() => new InboxPruner(database, noLog).prune(olderThan)))
+  expect(await remaining()).toBe(10)
+})
+
+it('by itself keeps a week, from its start on', async () => {
+  await fill(5, '8 days')
+  await fill(5, '6 days')
+  const pruner = new InboxPruner(database, noLog)
+  await pruner.start()
+  await expect.poll(remaining).toBe(15)
+  await pruner.stop()
+})
+
+it('goes on living when the database does not answer', async () => {
+  const broken = new Database({ url: 'postgres://127.0.0.1:1/nowhere' })
+  const warnings: string[] = []
+  const pruner = new InboxPruner(broken, { ...noLog, warn: (_, message) => warnings.push(message) })
+  await pruner.start()
+  await expect.poll(() => warnings.length).toBe(1)
+  await pruner.stop()
+  await broken.close()
+})

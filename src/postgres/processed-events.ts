@@ -1,0 +1,154 @@
+import { storable, storableName } from './audit-row.ts'
+import type { Database } from './database.ts'
+import { payloadValue } from './payload.ts'
+
+/** A row of the audit trail, as the API shows it. */
+export interface ProcessedEvent {
+  /** A whole number in digits, which grows in the order in which the rows were written. */
+  id: string
+  /** The entry's position in its stream. */
+  streamId: string
+  streamName: string
+  eventType: string
+  /** The value; its text where it is nested too deep to be handed on. */
+  payload: unknown
+  /** Whether the group has run it: false while it is pending, and when it failed, which `error` says. */
+  processed: boolean
+  /** When it was processed or failed, ISO 8601 in UTC. */
+  processedAt: string | null
+  consumerId: string | null
+  userId: string | null
+  error: string | null
+  createdAt: string
+}
+
+export interface EventFilter {
+  eventType?: string | undefined
+  processed?: boolean | undefined
+  streamName?: string | undefined
+}
+
+export interface EventPage extends EventFilter {
+  limit: number
+  offset: number
+}
+
+export interface EventStats {
+  /** `processed`, `pending` and `errors` (what failed) together. */
+  total: number
+  processed: number
+  pending: number
+  errors: number
+  /** The most frequent first, at most 1000. */
+  eventTypes: { eventType: string; count: number }[]
+}
+
+/** What the audit trail holds, for whoever reads it. */
+export interface ProcessedEvents {
+  /** One page, newest first, and how many there are in all that fit the filter. */
+  list(page: EventPage): Promise<{ events: ProcessedEvent[]; total: number }>
+  stats(): Promise<EventStats>
+}
+
+const MAX_EVENT_TYPES = 1_000
+
+export class PostgresProcessedEvents implements ProcessedEvents {
+  readonly #database: Database
+
+  constructor(database: Database) {
+    this.#database = database
+  }
+
+  async list({ limit, offset, ...filter }: EventPage): Promise<{ events: ProcessedEvent[]; total: number }> {
+    const [events, total] = await Promise.all([this.#page(filter, limit, offset), this.#count(filter)])
+    return { events, total }
+  }
+
+  async stats(): Promise<EventStats> {
+    const [row] = await this.#database.query<EventStats>(
+      `WITH types AS (SELECT event_type, count(*) FROM millrace_audit GROUP BY event_type),
+        unprocessed AS (
+          SELECT count(*) FILTER (WHERE state = 'pending') AS pending,
+                 count(*) FILTER (WHERE state = 'failed') AS errors
+          FROM millrace_audit WHERE state <> 'processed'),
+        total AS (SELECT coalesce(sum(count), 0) AS total FROM types),
+        frequent AS (SELECT * FROM types ORDER BY count DESC, event_type LIMIT ${MAX_EVENT_TYPES})
+      SELECT total::float8, (total - pending - errors)::float8 AS processed, pending::float8, errors::float8,
+        (SELECT coalesce(json_agg(json_build_object('eventType', event_type, 'count', count)), '[]') FROM frequent)
+          AS "eventTypes"
+      FROM total, unprocessed`,
+    )
+    return row!
+  }
+
+  /** The page is found in an index alone; rows that are passed over are never read. */
+  async #page(filter: EventFilter, limit: number, offset: number): Promise<ProcessedEvent[]> {
+    const { where, values } = conditions(filter)
+    const rows = await this.#database.query<AuditRecord>(
+      `SELECT id, position, stream, event_type, payload, state, processed_at, consumer, user_id, error, created_at
+       FROM millrace_audit
+       WHERE id IN (
+         SELECT id FROM millrace_audit ${where} ORDER BY id DESC
+         LIMIT $${values.length + 1} OFFSET $${values.length + 2}
+       )
+       ORDER BY id DESC`,
+      [...values, limit, offset],
+    )
+    return rows.map(toProcessedEvent)
+  }
+
+  /** What is processed is nearly everything, and cheaper counted as all without what is not. */
+  async #count({ processed, ...filter }: EventFilter): Promise<number> {
+    const all = conditions(filter)
+    const unprocessed = conditions({ ...filter, processed: false })
+    const count = ({ where }: { where: string }) => `(SELECT count(*) FROM millrace_audit ${where})`
+    const expression =
+      processed === undefined
+        ? count(all)
+        : processed
+          ? `${count(all)} - ${count(unprocessed)}`
+          : count(unprocessed)
+    const [row] = await this.#database.query<{ total: number }>(
+      `SELECT (${expression})::float8 AS total`,
+      all.values,
+    )
+    return row!.total
+  }
+}
+
+function conditions({ eventType, processed, streamName }: EventFilter): { where: string; values: unknown[] } {
+  const values: unknown[] = []
+  const all: string[] = []
+  if (eventType !== undefined) all.push(`event_type = $${values.push(storableName(eventType))}`)
+  if (streamName !== undefined) all.push(`stream = $${values.push(storable(streamName))}`)
+  if (processed !== undefined) all.push(processed ? `state = 'processed'` : `state <> 'processed'`)
+  return { where: all.length > 0 ? `WHERE ${all.join(' AND ')}` : '', values }
+}
+
+interface AuditRecord {
+  id: string
+  position: string
+  stream: string
+  event_type: string
+  payload: string
+  state: string
+  processed_at: Date | null
+  consumer: string | null
+  user_id: string | null
+  error: string | null
+  created_at: Date
+}
+
+const toProcessedEvent = (row: AuditRecord): ProcessedEvent => ({
+  id: row.id,
+  streamId: row.position,
+  streamName: row.stream,
+  eventType: row.event_type,
+  payload: payloadValue(row.payload),
+  processed: row.state === 'processed',
+  processedAt: row.processed_at?.toISOString() ?? null,
+  consumerId: row.consumer,
+  userId: row.user_id,
+  error: row.error,
+  createdAt: row.created_at.toISOString(),
+})
