@@ -28,7 +28,7 @@ export class CommandError extends Error {
 
 export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof CommandError) return error.exitCode
-  const { code } = error as { code?: unknown }
+  const code = (error as { code?: unknown } | undefined)?.code
   return (typeof code === 'string' && CODES[code]) || EXIT.failed
 }
 

@@ -1,0 +1,84 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, describe, expect, it } from 'vitest'
+import { CapturedIo } from '../../test/support/captured-io.ts'
+import { InvalidError, MillraceError } from '../core/errors.ts'
+import { EXIT, exitCodeOf, renderError } from './exit.ts'
+import { run } from './program.ts'
+
+let io: CapturedIo
+afterEach(() => io?.remove())
+
+async function millrace(args: string[], env: NodeJS.ProcessEnv = {}): Promise<number> {
+  io = new CapturedIo(env)
+  return run(io, args)
+}
+
+describe('the command line', () => {
+  it.each(['serve', 'publish', 'tail', 'doctor'])('%s has help with examples', async (command) => {
+    expect(await millrace([command, '--help'])).toBe(EXIT.ok)
+    expect(io.stdout.text).toContain('Examples:')
+    expect(io.stdout.text).toContain(`millrace ${command}`)
+  })
+
+  it('prints its version', async () => {
+    expect(await millrace(['--version'])).toBe(EXIT.ok)
+    expect(io.stdout.text).toMatch(/^\d+\.\d+\.\d+\n$/)
+  })
+
+  it.each([[['nonsense']], [['tail']], [['serve', '--colour']]])(
+    'refuses %j as a mistake in the words',
+    async (args) => {
+      expect(await millrace(args)).toBe(EXIT.usage)
+      expect(io.stderr.text).toContain('error:')
+    },
+  )
+
+  it('lists every mistake of the configuration, a line each', async () => {
+    expect(await millrace(['serve'], { SERVICE_PORT: 'x', LOG_LEVEL: 'y', REDIS_URL: 'z' })).toBe(EXIT.usage)
+    const lines = io.stderr.text.split('\n')
+    for (const name of ['SERVICE_PORT', 'LOG_LEVEL', 'REDIS_URL']) {
+      expect(lines.find((line) => line.startsWith(`  - ${name}`))).toBeDefined()
+    }
+  })
+})
+
+describe('serve --app', () => {
+  const file = (text: string): string[] => {
+    writeFileSync(join(io.cwd, 'app.mjs'), text)
+    return ['serve', '--app', 'app.mjs']
+  }
+
+  it.each([
+    ['is not there', undefined, "can't be loaded"],
+    ['throws', 'throw new Error("no luck")', 'no luck'],
+    ['exports nothing', 'export const app = 1', 'no default export'],
+  ])('says when the module %s', async (_, text, message) => {
+    io = new CapturedIo()
+    const args = text === undefined ? ['serve', '--app', 'nowhere.mjs'] : file(text)
+    expect(await run(io, args)).toBe(EXIT.failed)
+    expect(io.stderr.text).toContain(message)
+  })
+
+  it('refuses one group twice', async () => {
+    io = new CapturedIo()
+    const group = '{ stream: "s", options: { group: "g" }, handler() {} }'
+    expect(await run(io, file(`export default { handlers: [${group}, ${group}] }`))).toBe(EXIT.usage)
+    expect(io.stderr.text).toContain('the group "g on s" twice')
+  })
+})
+
+describe('errors', () => {
+  it.each([
+    [new MillraceError('UNKNOWN_STREAM', 'x'), EXIT.notFound],
+    [new MillraceError('REDIS_UNAVAILABLE', 'x'), EXIT.unreachable],
+    [new InvalidError('CONFIGURATION_INVALID', 'x'), EXIT.usage],
+    [new Error('a bug'), EXIT.failed],
+    [undefined, EXIT.failed],
+  ])('%s has an exit code', (error, code) => expect(exitCodeOf(error)).toBe(code))
+
+  it('show a stack only where they are bugs', () => {
+    expect(renderError(new TypeError('a bug'))).toContain('program.test.ts')
+    expect(renderError(new MillraceError('REDIS_UNAVAILABLE', 'away'))).toBe('error: away')
+  })
+})
