@@ -7,10 +7,14 @@ const tests = stream('event-stream', { 'test.event': z.object({ message: z.strin
 export default defineApp({
   streams: [tests],
   handlers: [
-    handle(tests, { group: 'test-processing-group' }, {
-      'test.event': ({ event }) => {
-        if (event.data.message === '') throw new Error('a test event should say something')
+    handle(
+      tests,
+      { group: 'test-processing-group' },
+      {
+        'test.event': ({ event }) => {
+          if (event.data.message === '') throw new Error('a test event should say something')
+        },
       },
-    }),
+    ),
   ],
 })

@@ -1,4 +1,4 @@
-import { MillraceError, PublishError } from '../core/errors.ts'
+import { PublishError, type MillraceError } from '../core/errors.ts'
 import type { NewEvent } from '../core/event.ts'
 import type { StreamLog } from '../core/stream-log.ts'
 import type { DataIn, NewEventOf, Schemas, StreamDeclaration, TypeOf } from '../core/stream.ts'

@@ -53,6 +53,6 @@ describe('connectWithAttempts', () => {
     const connecting = connectWithAttempts(connect, { attempts: 3, delaysMs: [1e9] }, log, stop.signal)
     await expect.poll(calls).toBe(1)
     stop.abort()
-    await expect(connecting).rejects.toThrow()
+    await expect(connecting).rejects.toThrow('aborted')
   })
 })

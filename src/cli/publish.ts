@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { SingleBar } from 'cli-progress'
 import { Publisher } from '../bus/publisher.ts'
-import { MillraceError, toError } from '../core/errors.ts'
+import { toError, type MillraceError } from '../core/errors.ts'
 import type { NewEvent } from '../core/event.ts'
 import { pause } from '../core/pause.ts'
 import { CommandError, EXIT } from './exit.ts'

@@ -10,7 +10,12 @@ const ATTRIBUTES: ReadonlySet<string> = new Set(['id', 'type', 'time', 'data', '
 /** The same for the formats of others. */
 const FOREIGN_ATTRIBUTES: ReadonlySet<string> = new Set([
   ...ATTRIBUTES,
-  ...['eventType', 'event', 'payload', 'timestamp', 'aggregateId', 'headers'],
+  'eventType',
+  'event',
+  'payload',
+  'timestamp',
+  'aggregateId',
+  'headers',
 ])
 
 /**

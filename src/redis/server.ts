@@ -16,7 +16,7 @@ export interface ServerInfo {
 const OLDEST_MAJOR_VERSION = 7
 
 /** Asks the server what it is. INFO and not CONFIG, which managed servers often don't allow. */
-export async function serverInfo(connection: Connection): Promise<ServerInfo> {
+async function serverInfo(connection: Connection): Promise<ServerInfo> {
   const text = await connection.send<string>(['INFO'])
   const field = (name: string) => new RegExp(`^${name}:(\\S+)`, 'm').exec(text)?.[1] ?? 'unknown'
   const before = Date.now()

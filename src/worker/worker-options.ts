@@ -63,5 +63,4 @@ export function resolveWorkerOptions(options: WorkerOptions): ResolvedOptions {
 }
 
 /** One name twice would share a pending list between two processes, and each would settle the other's entries. */
-export const uniqueConsumerName = (): string =>
-  `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`
+const uniqueConsumerName = (): string => `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`
