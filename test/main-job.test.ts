@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startTestPostgres, startTestRedis, type TestServer } from '../src/engines/test-servers.ts'
-import type { ProcessedEvent } from '../src/server/ports.ts'
+import type { ProcessedEvent } from '../src/core/processed-events.ts'
 import { ServiceProcess, spawnMillrace } from './support/service-process.ts'
 
 const FILE = join(import.meta.dirname, '../node_modules/vega-datasets/data/earthquakes.json')

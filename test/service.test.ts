@@ -6,7 +6,7 @@ import { loadConfig } from '../src/config/config.ts'
 import { Reject } from '../src/core/delivery.ts'
 import { stream } from '../src/core/stream.ts'
 import { startTestPostgres, startTestRedis, type TestServer } from '../src/engines/test-servers.ts'
-import type { ProcessedEvent } from '../src/server/ports.ts'
+import type { ProcessedEvent } from '../src/core/processed-events.ts'
 import { createLogger } from '../src/telemetry/logger.ts'
 import { ServiceProcess } from './support/service-process.ts'
 

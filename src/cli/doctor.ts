@@ -2,7 +2,7 @@ import { createServer } from 'node:net'
 import type { Config } from '../config/config.ts'
 import { InvalidError, toError } from '../core/errors.ts'
 import { postgresEngine, redisEngine, type EngineOptions } from '../engines/engines.ts'
-import { Database } from '../postgres/database.ts'
+import { databaseVersion } from '../postgres/database.ts'
 import { RedisStreamLog } from '../redis/redis-log.ts'
 import { evicts, type ServerInfo } from '../redis/server.ts'
 import { EXIT, type ExitCode } from './exit.ts'
@@ -110,23 +110,13 @@ async function checkPostgres(config: Config, engines: EngineOptions): Promise<Ch
   let engine: Awaited<ReturnType<typeof postgresEngine>> | undefined
   try {
     if (!config.database) engine = await postgresEngine(engines)
-    const version = await postgresVersion(config.database?.url ?? engine!.url)
+    const version = await databaseVersion(config.database?.url ?? engine!.url)
     return { name, status: 'ok', detail: `PostgreSQL ${version} (${engine ? 'embedded' : 'configured'})` }
   } catch (error) {
     const advice = 'start PostgreSQL, or set DATABASE_URL to one that runs'
     return { name, status: 'failed', detail: toError(error).message, advice }
   } finally {
     await engine?.stop()
-  }
-}
-
-async function postgresVersion(url: string): Promise<string> {
-  const database = new Database({ url })
-  try {
-    const [row] = await database.query<{ server_version: string }>('SHOW server_version')
-    return row!.server_version
-  } finally {
-    await database.close()
   }
 }
 

@@ -11,6 +11,8 @@ export interface AuditFact {
   consumer: string
   /** `pending`: it was read. `processed`: the group has run it. `failed`: the group dead-lettered it, with `error`. */
   state: 'pending' | 'processed' | 'failed'
+  /** Whether this group decides what the row says. What another one processed goes into its inbox alone. */
+  main: boolean
   error?: string
 }
 

@@ -39,8 +39,7 @@ export function decodeEntry(stream: string, entry: Entry): Event {
       undefined,
     )
   }
-  const named = new Map<string, string>()
-  for (let index = 0; index + 1 < fields.length; index += 2) named.set(fields[index]!, fields[index + 1]!)
+  const named = namedFields(fields)
   return named.has('type') && named.has('data')
     ? decodeOwn(position, named)
     : decodeForeign(stream, position, named)
@@ -64,15 +63,25 @@ function decodeForeign(stream: string, position: string, named: Map<string, stri
 }
 
 function decodeForeignBody(named: Map<string, string>): { data: unknown; headers: Record<string, string> } {
-  if ((named.has('eventType') || named.has('event')) && named.has('payload')) {
-    const data = parseJson('payload', named.get('payload')!)
-    const carried = named.has('headers') ? parseHeaders(named.get('headers')!) : {}
-    return { data, headers: Object.assign(others(named, FOREIGN_ATTRIBUTES), carried) }
-  }
-  if (named.has('requestId') && named.has('data')) {
-    return { data: parseJson('data', named.get('data')!), headers: others(named, FOREIGN_ATTRIBUTES) }
-  }
-  return { data: Object.assign(Object.create(null), Object.fromEntries(named)), headers: NO_HEADERS }
+  const field = dataField(named)
+  if (!field)
+    return { data: Object.assign(Object.create(null), Object.fromEntries(named)), headers: NO_HEADERS }
+  const data = parseJson(field, named.get(field)!)
+  const carried = field === 'payload' && named.has('headers') ? parseHeaders(named.get('headers')!) : {}
+  return { data, headers: Object.assign(others(named, FOREIGN_ATTRIBUTES), carried) }
+}
+
+export function namedFields(fields: readonly string[]): Map<string, string> {
+  const named = new Map<string, string>()
+  for (let index = 0; index + 1 < fields.length; index += 2) named.set(fields[index]!, fields[index + 1]!)
+  return named
+}
+
+/** The field that holds the data of an entry, by the formats in their order; undefined where all fields are the data. */
+export function dataField(named: ReadonlyMap<string, string>): 'data' | 'payload' | undefined {
+  if (named.has('type') && named.has('data')) return 'data'
+  if ((named.has('eventType') || named.has('event')) && named.has('payload')) return 'payload'
+  return named.has('requestId') && named.has('data') ? 'data' : undefined
 }
 
 /** A null prototype, so that a field named `__proto__` is a field like any other. */

@@ -45,8 +45,8 @@ const postgres: Kind = {
 }
 
 let dir: string
-beforeEach(() => {
-  dir = engineFolder()
+beforeEach(async () => {
+  dir = await engineFolder()
 })
 afterEach(() => removeFolder(dir))
 

@@ -47,7 +47,7 @@ export async function postgresEngine({
   const given = postgresFromEnvironment(env)
   if (given) return given
   const home = ready(dir)
-  return shareEngine(await postgresServer(home, onProgress), home, onProgress)
+  return shareEngine(await postgresServer(home, { onProgress }), home, onProgress)
 }
 
 /** One name for one folder: engines are recognised by the path of their data. */

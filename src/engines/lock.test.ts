@@ -11,8 +11,8 @@ import { ownIdentity } from './processes.ts'
 
 let dir: string
 let lock: string
-beforeEach(() => {
-  dir = engineFolder()
+beforeEach(async () => {
+  dir = await engineFolder()
   lock = join(dir, 'lock')
   mkdirSync(lock)
 })

@@ -10,8 +10,8 @@ import { postgresHome } from './postgres-home.ts'
 const isRoot = process.getuid?.() === 0
 
 let dir: string
-beforeEach(() => {
-  dir = engineFolder()
+beforeEach(async () => {
+  dir = await engineFolder()
 })
 afterEach(() => removeFolder(dir))
 

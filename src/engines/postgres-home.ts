@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { chownSync, mkdtempSync, readlinkSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 
+import { withLock } from './lock.ts'
 import { postgresAccount, reaches, type Account } from './account.ts'
 
 export interface PostgresHome {
@@ -21,13 +22,19 @@ export async function postgresHome(dir: string): Promise<PostgresHome> {
   const link = join(dir, 'elsewhere')
   if (belongsTo(link, account)) return { folder: readlinkSync(link), account }
   if (await reaches(account, dir)) return { folder: dir, account }
+  const folder = await withLock(join(dir, 'locks', 'elsewhere'), async () =>
+    belongsTo(link, account) ? readlinkSync(link) : makeElsewhere(dir, link, account),
+  )
+  return { folder, account }
+}
 
+function makeElsewhere(dir: string, link: string, { uid, gid }: Account): string {
   const name = createHash('sha256').update(dir).digest('hex').slice(0, 12)
   const folder = mkdtempSync(`/var/tmp/millrace-${name}-`)
-  chownSync(folder, account.uid, account.gid)
+  chownSync(folder, uid, gid)
   rmSync(link, { force: true })
   symlinkSync(folder, link)
-  return { folder, account }
+  return folder
 }
 
 /** Anybody may make folders in /var/tmp: trust only what nobody else could have written to. */

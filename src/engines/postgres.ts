@@ -19,8 +19,15 @@ const PROBE_MS = 3000
 
 const LOOPBACK_ONLY = ['-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories=']
 
-export async function postgresServer(dir: string, onProgress: (line: string) => void): Promise<Server> {
+export interface PostgresOptions {
+  /** Where a copy of the binaries goes, if they need one. Default: beside the data. */
+  engines?: string
+  onProgress: (line: string) => void
+}
+
+export async function postgresServer(dir: string, options: PostgresOptions): Promise<Server> {
   const home = await postgresHome(dir)
+  const engines = options.engines ?? join(home.folder, 'engines')
   const dataDir = join(home.folder, 'postgres')
   const stateFile = join(dir, 'postgres.json')
   const password = (): string | undefined => readState(stateFile).password
@@ -33,10 +40,10 @@ export async function postgresServer(dir: string, onProgress: (line: string) => 
     place: ['-D', dataDir, '-p'],
     stopSignal: 'SIGINT',
     async prepare() {
-      const programs = await findPostgres(join(home.folder, 'engines'), home.account)
+      const programs = await findPostgres(engines, home.account)
       const data = { folder: dataDir, programs, account: home.account }
       if (!isInitialised(dataDir)) {
-        onProgress('Creating the PostgreSQL database (once) …')
+        options.onProgress('Creating the PostgreSQL database (once) …')
         saveState(stateFile, { password: undefined })
         await initialise(data)
       }

@@ -14,12 +14,22 @@ export const commandLine = (server: Server, launch: Launch, port: number): strin
   ...launch.args,
 ]
 
+/**
+ * Becomes the server only if we are still there. A child that has been forked but does not yet run its program can't be
+ * found in the process table: if we were killed in that moment, our successor would start a second server on the data.
+ * The shell's command line has it all, so the server is either found or never comes to be.
+ */
+const IF_WE_LIVE = '[ "$PPID" = "$0" ] && exec "$@"'
+
 /** Starts what outlives us. */
 export const spawnDetached: SpawnServer = async (server, launch, port) => {
   const log = openSync(server.logFile, 'w', 0o600)
-  const child = await spawned(server, launch, commandLine(server, launch, port), ['ignore', log, log])
-  closeSync(log)
-  return child.pid!
+  const command = ['/bin/sh', '-c', IF_WE_LIVE, String(process.pid), ...commandLine(server, launch, port)]
+  try {
+    return (await spawned(server, launch, command, ['ignore', log, log])).pid!
+  } finally {
+    closeSync(log)
+  }
 }
 
 /**

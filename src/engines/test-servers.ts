@@ -1,9 +1,10 @@
-import { chownSync, mkdtempSync, realpathSync, rmSync } from 'node:fs'
+import { chownSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { postgresAccount } from './account.ts'
 import { startServer, stopServer, type Running } from './launch.ts'
+import { postgresHome } from './postgres-home.ts'
 import { postgresServer } from './postgres.ts'
 import { signal, untilGone } from './processes.ts'
 import { redisServer } from './redis.ts'
@@ -30,8 +31,8 @@ const NOT_ENDING = new Set<NodeJS.Signals>(['SIGSTOP', 'SIGCONT', 'SIGHUP', 'SIG
 /** A Redis without persistence, unless `args` such as `['--appendonly', 'yes']` say otherwise. */
 export async function startTestRedis({ args = [] }: { args?: string[] } = {}): Promise<TestServer> {
   const dir = temporaryFolder('redis')
-  const engines = join(process.cwd(), '.millrace', 'engines')
-  const server = redisServer(dir, { path: process.env['PATH'], engines, onProgress: () => {} })
+  const engines = join(sharedFolder(), 'engines')
+  const server = redisServer(dir, { path: process.env['PATH'], engines, onProgress: say })
   return testServer(dir, withArguments(server, ['--appendonly', 'no', ...args]))
 }
 
@@ -40,7 +41,8 @@ export async function startTestPostgres(): Promise<TestServer> {
   const dir = temporaryFolder('postgres')
   const account = await postgresAccount(join(dir, 'postgres'))
   if (account) chownSync(dir, account.uid, account.gid)
-  const server = await postgresServer(dir, () => {})
+  const { folder } = await postgresHome(sharedFolder())
+  const server = await postgresServer(dir, { engines: join(folder, 'engines'), onProgress: () => {} })
   return testServer(dir, withArguments(server, ['-c', 'fsync=off']))
 }
 
@@ -74,6 +76,15 @@ async function testServer(dir: string, server: Server): Promise<TestServer> {
     },
   }
 }
+
+/** What has to be fetched or copied is kept for the next run, beside what `npm start` keeps. */
+function sharedFolder(): string {
+  const folder = join(process.cwd(), '.millrace')
+  mkdirSync(folder, { recursive: true })
+  return folder
+}
+
+const say = (line: string): boolean => process.stderr.write(`${line}\n`)
 
 const temporaryFolder = (name: string): string =>
   realpathSync(mkdtempSync(join(tmpdir(), `millrace-test-${name}-`)))

@@ -26,7 +26,8 @@ const MAX_PAYLOAD_LENGTH = 100_000_000
 
 /** Never throws: what can't be kept as it stands is kept as well as it can be, so that no entry waits for ever. */
 export function toAuditRow(fact: AuditFact): AuditRow {
-  const { entry, state } = fact
+  const { entry } = fact
+  const state = fact.main ? fact.state : 'pending'
   const stream = storable(fact.stream)
   const fingerprint = fingerprintOf(entry.fields)
   const ended = state !== 'pending'
@@ -41,7 +42,7 @@ export function toAuditRow(fact: AuditFact): AuditRow {
     state,
     consumer: ended ? storable(fact.consumer) : null,
     error: ended && fact.error !== undefined ? storable(fact.error.slice(0, MAX_ERROR_LENGTH)) : null,
-    processedBy: state === 'processed' ? [storable(fact.group)] : [],
+    processedBy: fact.state === 'processed' ? [storable(fact.group)] : [],
   }
   return row.payload.length > MAX_PAYLOAD_LENGTH ? withoutPayload(row, 'it is too long') : row
 }

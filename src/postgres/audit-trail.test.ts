@@ -61,6 +61,17 @@ describe('record', () => {
     expect((await inbox()).map(({ group }) => group)).toEqual(['main', 'other', 'third'])
   })
 
+  it('lets the main group alone say how an entry ended; of others it keeps what they processed', async () => {
+    const [entry, failed] = [entryOf('1-0'), entryOf('2-0')]
+    await trail.record([factOf(entry, { group: 'other', main: false })])
+    await trail.record([factOf(failed, { group: 'other', main: false, state: 'failed', error: 'Error: no' })])
+    expect((await rows()).map(({ state, error }) => ({ state, error }))).toEqual([
+      { state: 'pending', error: null },
+      { state: 'pending', error: null },
+    ])
+    expect(await trail.processedBefore('things', 'other', [entry, failed])).toEqual(new Set(['1-0']))
+  })
+
   it.each([
     ['pending', 'failed', 'failed'],
     ['failed', 'processed', 'processed'],

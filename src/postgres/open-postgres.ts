@@ -1,10 +1,11 @@
 import type { AuditTrail } from '../core/audit.ts'
+import type { ProcessedEvents } from '../core/processed-events.ts'
 import { noLog, type Log } from '../core/service.ts'
 import { PostgresAuditTrail } from './audit-trail.ts'
 import { Database } from './database.ts'
 import { InboxPruner } from './inbox-pruner.ts'
 import { migrate } from './migrations.ts'
-import { PostgresProcessedEvents, type ProcessedEvents } from './processed-events.ts'
+import { PostgresProcessedEvents } from './processed-events.ts'
 
 export interface PostgresOptions {
   /** `postgres://user:password@host:port/database`. */

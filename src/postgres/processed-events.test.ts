@@ -27,7 +27,7 @@ function fact(n: number): AuditFact {
   const state = n <= 4 ? 'failed' : n > 37 ? 'pending' : 'processed'
   const event = decodeEntry(stream, entry)
   const error = state === 'failed' ? { error: `Error: ${n}` } : {}
-  return { stream, entry, event, group: 'g', consumer: 'c', state, ...error }
+  return { stream, entry, event, group: 'g', consumer: 'c', state, main: true, ...error }
 }
 
 const list = async (page: Partial<Parameters<Postgres['events']['list']>[0]> = {}) => {

@@ -20,6 +20,7 @@ export const undecodedFactOf = (entry: Entry, more: Partial<AuditFact> = {}): Au
   group: 'main',
   consumer: 'consumer-1',
   state: 'processed',
+  main: true,
   ...more,
 })
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { MillraceError } from '../core/errors.ts'
 import { fakeServer, HEALTHY } from './fake-ports.ts'
-import type { HealthReport, ProcessedEvent } from './ports.ts'
+import type { ProcessedEvent } from '../core/processed-events.ts'
+import type { HealthReport } from './ports.ts'
 
 const EVENT = { streamName: 'user:events', eventType: 'user.created', payload: { userId: '1' } }
 const reporting = (report: Partial<HealthReport>) =>

@@ -1,5 +1,5 @@
 import { HttpError } from './http-error.ts'
-import { isDeeperThan } from './json-depth.ts'
+import { isDeeperThan } from '../core/json-depth.ts'
 
 const MAX_DEPTH = 64
 const JSON_TYPE = /^application\/json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?;?\s*$/i

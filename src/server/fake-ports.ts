@@ -1,7 +1,8 @@
 import type { MillraceError } from '../core/errors.ts'
 import type { NewEvent } from '../core/event.ts'
 import { createServerApp, type ServerOptions } from './app.ts'
-import type { HealthReport, ProcessedEventsQuery, ServerPorts } from './ports.ts'
+import type { EventPage } from '../core/processed-events.ts'
+import type { HealthReport, ServerPorts } from './ports.ts'
 
 export const HEALTHY: HealthReport = {
   status: 'healthy',
@@ -25,7 +26,7 @@ export const json = async <T>(response: Response): Promise<T> => (await response
 export function fakeServer(overrides: Partial<ServerPorts> = {}, options: Partial<ServerOptions> = {}) {
   const published: { stream: string; event: NewEvent }[] = []
   const logged: { fields: object; message: string }[] = []
-  const queries: ProcessedEventsQuery[] = []
+  const queries: EventPage[] = []
   const log = (fields: object, message: string) => void logged.push({ fields, message })
   const ports: ServerPorts = {
     service: { name: 'orders', version: '1.2.3', startedAt: new Date(Date.now() - 3_600_000) },

@@ -1,5 +1,6 @@
 import type { MillraceError } from '../core/errors.ts'
 import type { NewEvent } from '../core/event.ts'
+import type { ProcessedEvents } from '../core/processed-events.ts'
 import type { Log } from '../core/service.ts'
 
 /** Everything that the HTTP API needs of the rest of the house. */
@@ -21,6 +22,7 @@ export interface ServerPorts {
   /** Answers quickly, also while what it reports on is down. */
   health(): Promise<HealthReport>
 
+  /** `DATABASE_UNAVAILABLE` while it can't be asked. */
   processedEvents: ProcessedEvents
 
   log?: Log
@@ -48,42 +50,4 @@ export interface HealthReport {
 export interface HealthCheck {
   status: HealthStatus
   [detail: string]: unknown
-}
-
-/** What the audit trail knows. `DATABASE_UNAVAILABLE` while it can't be asked. */
-export interface ProcessedEvents {
-  /** Newest first. */
-  list(query: ProcessedEventsQuery): Promise<{ events: ProcessedEvent[]; total: number }>
-  stats(): Promise<ProcessedEventsStats>
-}
-
-export interface ProcessedEventsQuery {
-  limit: number
-  offset: number
-  eventType?: string
-  processed?: boolean
-}
-
-/** Shown as it is; times in ISO 8601. */
-export interface ProcessedEvent {
-  id: string
-  /** The position in the stream. */
-  streamId: string
-  streamName: string
-  eventType: string
-  payload: unknown
-  processed: boolean
-  processedAt: string | null
-  consumerId: string | null
-  userId: string | null
-  error: string | null
-  createdAt: string
-}
-
-export interface ProcessedEventsStats {
-  total: number
-  processed: number
-  pending: number
-  errors: number
-  eventTypes: { eventType: string; count: number }[]
 }

@@ -1,5 +1,6 @@
 import { addEndpoint, type ServerApp } from './endpoint.ts'
-import type { ProcessedEventsQuery, ServerPorts } from './ports.ts'
+import type { EventPage } from '../core/processed-events.ts'
+import type { ServerPorts } from './ports.ts'
 import { ProcessedEventsQuerySchema, ProcessedEventsSchema, StatsSchema } from './schemas.ts'
 
 const tag = 'Audit trail'
@@ -14,7 +15,7 @@ export function addProcessedRoutes(app: ServerApp, { processedEvents }: ServerPo
     answers: { 200: { description: 'A page of them', schema: ProcessedEventsSchema } },
   } as const
   addEndpoint(app, list, async (c, { query: { limit, offset, eventType, processed } }) => {
-    const query: ProcessedEventsQuery = {
+    const query: EventPage = {
       limit,
       offset,
       ...(eventType !== undefined && { eventType }),

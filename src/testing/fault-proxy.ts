@@ -27,7 +27,7 @@ export interface FaultProxy {
   stop(): Promise<void>
 }
 
-/** Starts a proxy on a free port of the loopback interface. */
+/** Starts a proxy on a free port of the loopback interface. A change of `target` counts for later connections. */
 export async function startFaultProxy(target: { host?: string; port: number }): Promise<FaultProxy> {
   const pairs = new Set<Pair>()
   const faults: Faults = { up: false, down: false }

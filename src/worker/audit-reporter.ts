@@ -52,12 +52,12 @@ export class AuditReporter {
   factOf(outcome: Outcome, entry: Claim, event: Event | undefined): AuditFact | undefined {
     if (outcome.kind === 'acknowledge') {
       this.#fresh.delete(outcome.position)
-      return this.#fact(entry, event, this.#main ? 'processed' : 'pending')
+      return this.#fact(entry, event, 'processed')
     }
     if (outcome.kind === 'dead-letter') {
       this.#fresh.delete(outcome.position)
       const { error, reason } = outcome.letter
-      return { ...this.#fact(entry, event, this.#main ? 'failed' : 'pending'), error: `${error}: ${reason}` }
+      return { ...this.#fact(entry, event, 'failed'), error: `${error}: ${reason}` }
     }
     return undefined
   }
@@ -79,6 +79,6 @@ export class AuditReporter {
   }
 
   #fact(entry: Claim, event: Event | undefined, state: AuditFact['state']): AuditFact {
-    return { ...this.#who, entry, ...(event ? { event } : {}), state }
+    return { ...this.#who, entry, ...(event ? { event } : {}), state, main: this.#main }
   }
 }
