@@ -1,6 +1,5 @@
 // @ts-check
 import { createHash } from 'node:crypto'
-import { once } from 'node:events'
 import { rmSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -65,9 +64,10 @@ function listen(address) {
 async function untilReleased(address) {
   const socket = connect(address)
   socket.on('error', (error) => {
+    // Outside Linux a killed holder leaves its file, at which nobody listens.
     const isLeftOver = 'code' in error && error.code === 'ECONNREFUSED' && !address.startsWith('\0')
     if (isLeftOver) rmSync(address, { force: true })
   })
-  await once(socket, 'close')
+  await new Promise((resolve) => socket.once('close', resolve))
   await delay(50)
 }

@@ -14,6 +14,8 @@ const CODES: Readonly<Record<string, ExitCode>> = {
   REDIS_UNCERTAIN: EXIT.unreachable,
   DATABASE_UNAVAILABLE: EXIT.unreachable,
   ENGINE_UNAVAILABLE: EXIT.unreachable,
+  ENGINE_START_FAILED: EXIT.unreachable,
+  ENGINE_LOCKED: EXIT.unreachable,
 }
 
 /** A failure that should end the command with this code and nothing but its message. */

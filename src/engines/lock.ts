@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readlinkSync, rmSync, symlinkSync } from 'node:
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 
-import { EnginesError } from './errors.ts'
+import { MillraceError } from '../core/errors.ts'
 import { isAlive, ownIdentity } from './processes.ts'
 
 const FREE = 'free'
@@ -46,7 +46,10 @@ async function acquire(folder: string, { onWait, timeoutMs = 600_000 }: LockOpti
     if (holder && !told) onWait?.(pidOf(holder))
     told ||= holder !== undefined
     if (Date.now() > deadline) {
-      throw new EnginesError('LOCKED', `${folder} is locked by process ${pidOf(holder)} since too long`)
+      throw new MillraceError(
+        'ENGINE_LOCKED',
+        `${folder} is locked by process ${pidOf(holder)} since too long`,
+      )
     }
     await delay(20)
   }

@@ -66,7 +66,7 @@ test('uses a copy where the binaries are out of reach or the links can not be ma
 test('says what to do when the binaries do not run', async () => {
   file(`${native.slice(dir.length + 1)}/bin/postgres`, '#!/bin/sh\necho "wrong libc" >&2; exit 1')
   await expect(findPostgres(join(dir, 'engines'), undefined)).rejects.toMatchObject({
-    code: 'NO_ENGINE',
+    code: 'ENGINE_UNAVAILABLE',
     message: expect.stringMatching(/wrong libc[^]*DATABASE_URL/) as string,
   })
 })

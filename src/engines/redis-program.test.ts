@@ -13,7 +13,7 @@ import { join } from 'node:path'
 
 import { afterEach, beforeEach, expect, test } from 'vitest'
 
-import { EnginesError } from './errors.ts'
+import { MillraceError } from '../core/errors.ts'
 import { findRedis } from './redis-program.ts'
 
 let dir: string
@@ -101,9 +101,9 @@ test('one message names all that was tried, and the way out', async () => {
   program('apt-get', 'echo "E: Could not resolve the mirror" >&2', 'exit 100')
   program('dpkg')
   const error = await find().catch((error: unknown) => error)
-  expect(error).toBeInstanceOf(EnginesError)
-  expect(error).toMatchObject({ code: 'NO_ENGINE' })
-  const { message } = error as EnginesError
+  expect(error).toBeInstanceOf(MillraceError)
+  expect(error).toMatchObject({ code: 'ENGINE_UNAVAILABLE' })
+  const { message } = error as MillraceError
   expect(message).toContain('older than 7.0')
   expect(message).toContain('valkey-server on the PATH: valkey-server was not found')
   expect(message).toContain('E: Could not resolve the mirror')

@@ -1,5 +1,5 @@
 import { unpackedRedis } from './debian-package.ts'
-import { EnginesError, reasonOf } from './errors.ts'
+import { MillraceError, toError } from '../core/errors.ts'
 import { findOnPath } from './path.ts'
 import { run } from './run.ts'
 
@@ -28,14 +28,14 @@ export async function findRedis({ path, engines, onProgress }: RedisOptions): Pr
       const file = findOnPath(name, path)
       return { file, env: {}, origin: 'path', software: await softwareOf(file) }
     } catch (error) {
-      tried.push(`${name} on the PATH: ${reasonOf(error)}`)
+      tried.push(`${name} on the PATH: ${toError(error).message}`)
     }
   }
   try {
     const { file, env } = await unpackedRedis(engines, path, softwareOf, onProgress)
     return { file, env, origin: 'package', software: `${await softwareOf(file, env)} (Debian package)` }
   } catch (error) {
-    tried.push(`the distribution's package, unpacked under ${engines}: ${reasonOf(error)}`)
+    tried.push(`the distribution's package, unpacked under ${engines}: ${toError(error).message}`)
   }
   throw noRedis(tried)
 }
@@ -49,10 +49,10 @@ async function softwareOf(file: string, env: NodeJS.ProcessEnv = {}): Promise<st
   return `${file.includes('valkey') ? 'Valkey' : 'Redis'} ${version[0].slice(2)}`
 }
 
-function noRedis(tried: string[]): EnginesError {
+function noRedis(tried: string[]): MillraceError {
   const list = tried.map((line) => `  - ${line.replaceAll('\n', '\n    ')}`).join('\n')
-  return new EnginesError(
-    'NO_ENGINE',
+  return new MillraceError(
+    'ENGINE_UNAVAILABLE',
     `No Redis could be had. Tried:\n${list}\n` +
       `Install Redis or Valkey, or point REDIS_URL to one that runs (Redis ${OLDEST_MAJOR}.0 or newer).`,
   )

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 
-import { EnginesError, reasonOf } from './errors.ts'
+import { MillraceError, toError } from '../core/errors.ts'
 import type { Launch, Server } from './server.ts'
 
 /** Starts the server's process; resolves with its pid. */
@@ -53,7 +53,7 @@ export async function spawned(
   await new Promise<void>((resolve, reject) => {
     child.once('spawn', resolve)
     child.once('error', (error) => {
-      reject(new EnginesError('START_FAILED', `${file}: ${reasonOf(error)}`, { cause: error }))
+      reject(new MillraceError('ENGINE_START_FAILED', `${file}: ${toError(error).message}`, { cause: error }))
     })
   })
   return child
