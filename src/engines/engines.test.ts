@@ -162,7 +162,7 @@ describe.each([redis, postgres])('the $name engine', (kind) => {
     if (kind === redis) writeFileSync(join(dir, 'redis/appendonlydir/appendonly.aof.manifest'), 'nonsense')
     else writeFileSync(join(dir, 'postgres/PG_VERSION'), '9')
     await expect(kind.start({ dir, env })).rejects.toMatchObject({
-      code: 'START_FAILED',
+      code: 'ENGINE_START_FAILED',
       message: expect.stringMatching(/did not start[^]*(manifest|version 9)/) as string,
     })
     expect(engineProcesses(kind)).toEqual([])

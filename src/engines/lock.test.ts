@@ -55,6 +55,6 @@ test('says whom it waits for, and gives up in the end', async () => {
   symlinkSync(ownIdentity, join(lock, '1'))
   const waited: string[] = []
   const result = withLock(lock, async () => 'done', { onWait: (pid) => waited.push(pid), timeoutMs: 60 })
-  await expect(result).rejects.toMatchObject({ code: 'LOCKED' })
+  await expect(result).rejects.toMatchObject({ code: 'ENGINE_LOCKED' })
   expect(waited).toEqual([String(process.pid)])
 })
