@@ -1,6 +1,7 @@
 import { decodeEntry } from '../core/codec.ts'
 import { MillraceError } from '../core/errors.ts'
 import type { Event } from '../core/event.ts'
+import { pause } from '../core/pause.ts'
 import { FIRST_POSITION, isPosition } from '../core/position.ts'
 import type { Entry, StreamLog } from '../core/stream-log.ts'
 
@@ -21,34 +22,59 @@ export interface TailedEntry {
   error?: MillraceError
 }
 
-const PAGE = 500
 const WAIT_MS = 5_000
+/** Pause after a read that failed, in ms. */
+const FAULT_DELAY_MS = 200
+const FIRST_PAGE = 50
+const MAX_PAGE = 500
+/** A reply should not be larger than this, in characters. */
+const MAX_REPLY_SIZE = 16_000_000
 
 /**
  * The simple consumer: reads a stream without a group, so every reader gets every entry, and nothing is remembered
- * on the server. To go on later, begin after the last position that was handled.
+ * on the server. To go on later, begin after the last position that was handled. Once it follows, it goes on after
+ * any fault of the log but the end of the stream.
  *
- * @throws MillraceError `UNKNOWN_STREAM` when there is no such stream
+ * @throws MillraceError `UNKNOWN_STREAM` when there is no such stream, `CLOSED` when the log was closed
  */
 export async function* tail(
   log: StreamLog,
   stream: string,
   options: TailOptions = {},
 ): AsyncGenerator<TailedEntry> {
-  const { from = '$', follow = true, signal } = options
+  const { from = '$', follow = true, signal = new AbortController().signal } = options
   let after = await firstPosition(log, stream, from)
-  while (!signal?.aborted) {
-    const entries = await log.read(stream, after, PAGE, {
-      waitMs: follow ? WAIT_MS : 0,
-      ...(signal ? { signal } : {}),
-    })
+  let page = FIRST_PAGE
+  let follows = false
+  while (!signal.aborted) {
+    const read = log.read(stream, after, page, { waitMs: follow ? WAIT_MS : 0, signal })
+    const entries = await (follows ? read.catch((error) => waitOut(error, signal)) : read)
+    follows = follow
     for (const entry of entries) {
-      if (signal?.aborted) return
+      if (signal.aborted) return
       yield toTailed(stream, entry)
       after = entry.position
     }
-    if (!follow && entries.length < PAGE) return
+    if (!follow && entries.length < page) return
+    page = nextPage(page, entries)
   }
+}
+
+/** Nothing was missed, and the log mends itself. */
+async function waitOut(error: MillraceError, signal: AbortSignal): Promise<Entry[]> {
+  if (!PASSING.has(error.code)) throw error
+  await pause(FAULT_DELAY_MS, signal)
+  return []
+}
+
+const PASSING: ReadonlySet<string> = new Set(['REDIS_UNAVAILABLE', 'REDIS_UNCERTAIN', 'REDIS_REFUSED'])
+
+/** How many entries to ask for next: as many as fit into a reply, if they are as large as these. */
+function nextPage(page: number, entries: readonly Entry[]): number {
+  let size = 0
+  for (const { fields } of entries) for (const part of fields) size += part.length
+  const fits = size === 0 ? 2 * page : Math.floor((MAX_REPLY_SIZE * entries.length) / size)
+  return Math.max(1, Math.min(fits, 2 * page, MAX_PAGE))
 }
 
 async function firstPosition(log: StreamLog, stream: string, from: string): Promise<string> {

@@ -1,13 +1,14 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { MillraceError } from '../core/errors.ts'
 import type { NewEntry } from '../core/stream-log.ts'
 import { nextBatch, sizeOf, writeBatch, type Sized } from './batch.ts'
 import type { Connection } from './connection.ts'
-import { replyCode } from './errors.ts'
+import { notAStream, remedyFor, replyCode } from './errors.ts'
 
 export interface AppendOptions {
   /** How long an idempotency key is remembered, in ms (10 minutes). */
   idempotencyTtlMs?: number
-  /** How long entries wait for a connection before they fail with nothing written, in ms (10000). */
+  /** How long entries wait for a Redis that can write before they fail with nothing written, in ms (10000). */
   offlineTimeoutMs?: number
   /** Entries that may wait at once (100000) and their size in characters (64 million); beyond it publishing fails. */
   maxQueuedEntries?: number
@@ -23,6 +24,8 @@ const DEFAULTS = {
 
 /** Batches of one stream under way at once: enough to keep Redis busy while replies travel. */
 const MAX_BATCHES_UNDER_WAY = 4
+/** Pause before what Redis could not write at the moment is tried again. */
+const BACK_OFF_MS = 100
 /** How often a batch whose reply was lost is sent again, where its keys make that safe. */
 const MAX_RESENDS = 5
 
@@ -30,11 +33,14 @@ type Result = string | MillraceError
 
 /** One call of `append`: its results come in any order, and it is answered when all are there. */
 class Call {
+  /** See {@link Shipment}. */
+  readonly expiresAt: number
   readonly #results: Result[]
   readonly #resolve: (results: Result[]) => void
   #missing: number
 
-  constructor(count: number, resolve: (results: Result[]) => void) {
+  constructor(count: number, expiresAt: number, resolve: (results: Result[]) => void) {
+    this.expiresAt = expiresAt
     this.#results = Array.from({ length: count })
     this.#resolve = resolve
     this.#missing = count
@@ -50,6 +56,16 @@ class Call {
 interface Parcel extends Sized {
   readonly call: Call
   readonly index: number
+}
+
+/** A batch on its way. */
+interface Shipment {
+  readonly stream: string
+  readonly batch: readonly Parcel[]
+  /** When it has waited for long enough, on the clock of `performance.now`. */
+  readonly expiresAt: number
+  /** How often its reply was lost. */
+  readonly resends: number
 }
 
 interface Lane {
@@ -79,7 +95,7 @@ export class Appender {
   append(stream: string, entries: readonly NewEntry[]): Promise<Result[]> {
     if (entries.length === 0) return Promise.resolve([])
     return new Promise((resolve) => {
-      const call = new Call(entries.length, resolve)
+      const call = new Call(entries.length, performance.now() + this.#options.offlineTimeoutMs, resolve)
       const lane = this.#lane(stream)
       for (let index = 0; index < entries.length; index++) {
         const { fields, idempotencyKey } = entries[index]!
@@ -101,6 +117,11 @@ export class Appender {
   }
 
   #enqueue(lane: Lane, parcel: Parcel): void {
+    if (!isEntry(parcel)) {
+      const message = 'an entry is a list of names and values in turn, all of them strings, and not empty'
+      parcel.call.settle(parcel.index, new MillraceError('EVENT_INVALID', message))
+      return
+    }
     const { maxQueuedEntries, maxQueuedSize } = this.#options
     if (
       this.#queuedEntries >= maxQueuedEntries ||
@@ -131,7 +152,8 @@ export class Appender {
       const batch = nextBatch(lane.queue, start)
       start += batch.length
       lane.underWay++
-      void this.#deliver(stream, batch).finally(() => {
+      const { expiresAt } = batch[0]!.call
+      void this.#deliver({ stream, batch, expiresAt, resends: 0 }).finally(() => {
         lane.underWay--
         this.#schedule(stream, lane)
         if (lane.underWay === 0 && lane.queue.length === 0) this.#lanes.delete(stream)
@@ -141,39 +163,47 @@ export class Appender {
   }
 
   /** Settles every entry of the batch, come what may. */
-  async #deliver(stream: string, batch: readonly Parcel[], resends = 0): Promise<void> {
-    if (!this.#connection.ready) await this.#connection.whenReady(this.#options.offlineTimeoutMs)
+  async #deliver(shipment: Shipment): Promise<void> {
+    const { stream, batch, expiresAt } = shipment
+    if (!this.#connection.ready) await this.#connection.whenReady(expiresAt - performance.now())
     let results: Result[]
     try {
       results = await writeBatch(this.#connection, stream, batch, this.#options.idempotencyTtlMs)
     } catch (error) {
-      return this.#recover(stream, batch, error as MillraceError, resends)
+      return this.#recover(shipment, error as MillraceError)
     }
     batch.forEach((parcel, index) => this.#settle(parcel, results[index]!))
   }
 
-  async #recover(
-    stream: string,
-    batch: readonly Parcel[],
-    error: MillraceError,
-    resends: number,
-  ): Promise<void> {
-    if (replyCode(error) === 'OOM' && batch.length > 1) return this.#deliverHalves(stream, batch)
-    if (error.code !== 'REDIS_UNCERTAIN') {
-      for (const parcel of batch) this.#settle(parcel, error)
-      return
+  async #recover(shipment: Shipment, error: MillraceError): Promise<void> {
+    const { stream, batch, expiresAt, resends } = shipment
+    if (replyCode(error) === 'OOM' && batch.length > 1) return this.#deliverHalves(shipment)
+    if (error.code === 'REDIS_UNCERTAIN') return this.#resend(shipment, error)
+    if (canWait(error) && performance.now() < expiresAt) {
+      await sleep(BACK_OFF_MS)
+      return this.#deliver(shipment)
     }
+    const reason = replyCode(error) === 'WRONGTYPE' ? notAStream(stream, error) : error
+    for (const parcel of batch) this.#settle(parcel, resends > 0 ? uncertain(error) : reason)
+  }
+
+  /** What was perhaps written is safe to write again only under its key; it gets the full time to wait once more. */
+  async #resend(shipment: Shipment, error: MillraceError): Promise<void> {
+    const { batch, resends } = shipment
     const again = resends < MAX_RESENDS ? batch.filter((parcel) => parcel.idempotencyKey !== undefined) : []
     const resent = new Set(again)
     for (const parcel of batch) if (!resent.has(parcel)) this.#settle(parcel, uncertain(error))
-    if (again.length > 0) await this.#deliver(stream, again, resends + 1)
+    if (again.length === 0) return
+    const expiresAt = performance.now() + this.#options.offlineTimeoutMs
+    await this.#deliver({ ...shipment, batch: again, expiresAt, resends: resends + 1 })
   }
 
   /** The arguments of a batch take memory of their own in Redis, so a smaller one may still fit. */
-  async #deliverHalves(stream: string, batch: readonly Parcel[]): Promise<void> {
+  async #deliverHalves(shipment: Shipment): Promise<void> {
+    const { batch } = shipment
     const middle = batch.length >> 1
-    await this.#deliver(stream, batch.slice(0, middle))
-    await this.#deliver(stream, batch.slice(middle))
+    await this.#deliver({ ...shipment, batch: batch.slice(0, middle) })
+    await this.#deliver({ ...shipment, batch: batch.slice(middle) })
   }
 
   #settle(parcel: Parcel, result: Result): void {
@@ -183,6 +213,16 @@ export class Appender {
     if (this.#queuedEntries === 0) for (const wake of this.#idleWaiters.splice(0)) wake()
   }
 }
+
+/** What is not can't be counted, and as part of a script it would fail after others were written. */
+const isEntry = ({ fields, size }: Parcel): boolean =>
+  fields.length > 0 && fields.length % 2 === 0 && !Number.isNaN(size)
+
+/** Nothing was written, and Redis may take it in a moment. A memory that is full does not empty itself. */
+const canWait = (error: MillraceError): boolean =>
+  error.code === 'REDIS_UNAVAILABLE' ||
+  replyCode(error) === 'READONLY' ||
+  (remedyFor(error) === 'back-off' && replyCode(error) !== 'OOM')
 
 const uncertain = (cause: MillraceError) =>
   new MillraceError(

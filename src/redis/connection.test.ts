@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { failureOf, until } from '../../test/support/until.ts'
+import type { MillraceError } from '../core/errors.ts'
 import { startTestRedis, type TestServer } from '../engines/test-servers.ts'
 import { startFaultProxy, type FaultProxy } from '../testing/fault-proxy.ts'
 import { Connection, type ConnectionOptions } from './connection.ts'
@@ -41,7 +42,7 @@ describe('the first connect', () => {
     const url = `redis://user:secret@${host}:${await freePort()}`
     const error = await failureOf(open({ url }))
     expect(error.code).toBe('REDIS_UNAVAILABLE')
-    expect(error.message).toContain(`redis://***@${host}:`)
+    expect(error.message).toContain(`redis://user:****@${host}:`)
     expect(error.message).toMatch(/ECONNREFUSED/)
     expect(error.message).not.toMatch(/secret|undefined/)
   })
@@ -191,6 +192,26 @@ describe('a connection', () => {
     const named = async () => (await admin.send<string>(['CLIENT', 'LIST'])).match(/name=test /g)
     expect(await until('one connection alone', async () => (await named())?.length === 1)).toBe(true)
   })
+})
+
+test('a connection looks for the successor of a master that became a replica', async () => {
+  const successor = await startTestRedis()
+  const target = { port: server.port }
+  const address = await startFaultProxy(target)
+  try {
+    const [admin, connection] = [await open(), await open({ url: address.url('redis') })]
+    await admin.send(['REPLICAOF', '127.0.0.1', String(successor.port)])
+    target.port = successor.port
+    const slow = connection.send(['BLPOP', 'nothing', '0.3'])
+    expect(await failureOf(connection.send(['SET', 'a', 'b']))).toMatchObject({ code: 'REDIS_REFUSED' })
+    expect(await slow.catch((error: MillraceError) => error.code)).not.toBe('REDIS_UNCERTAIN')
+    await until('a write', () => connection.send(['SET', 'a', 'b']))
+    expect(await connection.send<string>(['INFO', 'replication'])).toContain('role:master')
+    await admin.send(['REPLICAOF', 'NO', 'ONE'])
+  } finally {
+    await address.stop()
+    await successor.stop()
+  }
 })
 
 test('a connection comes back after its server died and was started again', async () => {

@@ -1,7 +1,7 @@
 import { createClient, type RedisClientType } from '@redis/client'
 import { MillraceError } from '../core/errors.ts'
 import { noLog, type Log } from '../core/service.ts'
-import { toCommandError, toConnectError } from './errors.ts'
+import { replyCode, toCommandError, toConnectError } from './errors.ts'
 
 export interface ConnectionOptions {
   /** `redis://user:password@host:port/database`, or `rediss:` for TLS. */
@@ -31,6 +31,8 @@ export class Connection {
   #wasReady = false
   #closed = false
   #epoch = 0
+  /** When the connection may next be made anew because its server is a replica. */
+  #moveOnAt = 0
   /** Why the client at hand is given up, when that is our decision. */
   #verdict: Error | undefined
   readonly #waiters = new Set<() => void>()
@@ -86,7 +88,7 @@ export class Connection {
     try {
       return await client.sendCommand<T>(args)
     } catch (error) {
-      throw toCommandError(error)
+      throw this.#moveOn(client, toCommandError(error))
     } finally {
       waiting = false
       clearTimeout(timer)
@@ -159,12 +161,25 @@ export class Connection {
     return this.#options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS
   }
 
-  /** A destroyed client can't be opened again, so a dead connection is replaced by a new client. */
+  /** A replica was a master once: by now the address may lead to its successor. What is under way may end here. */
+  #moveOn(client: RedisClientType, error: MillraceError): MillraceError {
+    if (replyCode(error) === 'READONLY' && this.#client === client && Date.now() >= this.#moveOnAt) {
+      this.#moveOnAt = Date.now() + MAX_RECONNECT_DELAY_MS
+      this.#succeed('its server is a replica')
+      client.close().catch(() => {})
+    }
+    return error
+  }
+
   #replace(dead: RedisClientType, reason: string): void {
-    if (this.#closed || this.#client !== dead) return
+    if (!this.#closed && this.#client === dead) this.#succeed(reason)
+    dead.destroy()
+  }
+
+  /** A client that was ended can't be opened again, so another takes its place. */
+  #succeed(reason: string): void {
     this.#log.warn({}, `Redis connection ${this.#name} is given up: ${reason}`)
     this.#client = this.#createClient()
-    dead.destroy()
     this.#client.connect().catch((error: unknown) => {
       if (!this.#closed) this.#log.error({ error }, `Redis connection ${this.#name} can't be replaced`)
     })

@@ -20,6 +20,8 @@ export class RedisConsumer implements Consumer {
   readonly #deadAfterMs: number
   readonly #minIdleMs: number
   readonly #log: Log
+  /** What a line of the log should name. */
+  readonly #who: { stream: string; group: string; consumer: string }
   /** Position → attempt. */
   readonly #held = new Map<string, number>()
   /** On their way out: ours no more if the call succeeds, still ours if it fails. */
@@ -29,6 +31,14 @@ export class RedisConsumer implements Consumer {
   #readFailed = false
   #nextPollAt = 0
   #nextIdleResetAt = 0
+  /** Lost, as we found out by ourselves; the next heartbeat tells. */
+  readonly #untold: string[] = []
+  /** When Redis last heard of us, and from when on we judge whether others are dead. */
+  #heardAt = Date.now()
+  #judgesFrom = 0
+  #someSilent = false
+  /** After retries what others abandoned gets its turn, for the same reason as below. */
+  #abandonedFirst = false
   /** After a full round of retries new entries get their turn, so that a mass of retries can't starve them. */
   #newFirst = false
   #left = false
@@ -43,6 +53,7 @@ export class RedisConsumer implements Consumer {
     this.#minIdleMs = membership.minIdleMs ?? DEFAULT_MIN_IDLE_MS
     this.#start = start
     this.#log = log
+    this.#who = { stream, group, consumer }
     this.#commands = new GroupCommands(connections.control, stream, group, consumer)
     this.#reader = new Reader(connections.reader, connections.control, { stream, group, consumer })
     this.#abandoned = new AbandonedEntries(this.#commands, this.#minIdleMs, this.#deadAfterMs)
@@ -80,7 +91,7 @@ export class RedisConsumer implements Consumer {
   /** What a lost reply left pending to us. No read is under way here, so whatever we do not hold now is stranded. */
   async #adopt(): Promise<Claim[] | undefined> {
     if (this.#readFailed) {
-      await this.heartbeat()
+      this.#untold.push(...(await this.#beat()))
       this.#readFailed = false
     }
     const stranded = this.#stranded.filter(
@@ -96,14 +107,36 @@ export class RedisConsumer implements Consumer {
       this.#newFirst = false
       return []
     }
+    if (this.#abandonedFirst) {
+      this.#abandonedFirst = false
+      const abandoned = await this.#takeOver(limit)
+      if (abandoned.length > 0) return abandoned
+    }
     const { due, untilNextMs, silentConsumers } = await this.#commands.poll(limit, this.#deadAfterMs)
+    this.#wasHeard()
+    this.#someSilent = silentConsumers > 0
     const full = due.length === limit
     this.#newFirst = full
+    this.#abandonedFirst = due.length > 0
     if (!full) this.#nextPollAt = Date.now() + Math.min(POLL_INTERVAL_MS, untilNextMs)
-    if (due.length > 0) return due
-    const abandoned = await this.#abandoned.take(limit, silentConsumers > 0)
+    return due.length > 0 ? due : this.#takeOver(limit)
+  }
+
+  /** Who was cut off can't tell the dead from those who were cut off as well, so they get the time to come back. */
+  #wasHeard(): void {
+    const now = Date.now()
+    if (now - this.#heardAt > this.#deadAfterMs) this.#judgesFrom = now + this.#deadAfterMs
+    this.#heardAt = now
+  }
+
+  async #takeOver(limit: number): Promise<Claim[]> {
+    if (Date.now() < this.#judgesFrom) return []
+    const abandoned = await this.#abandoned.take(limit, this.#someSilent)
     if (abandoned.length > 0)
-      this.#log.warn({ count: abandoned.length }, 'took over entries of consumers that are gone')
+      this.#log.warn(
+        { ...this.#who, count: abandoned.length },
+        'took over entries of consumers that are gone',
+      )
     if (this.#abandoned.unfinished) this.#nextPollAt = 0
     return abandoned
   }
@@ -128,17 +161,29 @@ export class RedisConsumer implements Consumer {
       throw error
     } finally {
       for (const { position } of outcomes) this.#settling.delete(position)
-      if (outcomes.some(({ kind }) => kind === 'retry' || kind === 'release')) this.#nextPollAt = 0
+      if (outcomes.some(({ kind }) => kind === 'retry' || kind === 'release')) this.#pollSoon()
     }
   }
 
+  /** What was parked may be due before the read that waits comes to its end. */
+  #pollSoon(): void {
+    this.#nextPollAt = 0
+    this.#reader.wake()
+  }
+
   async heartbeat(): Promise<string[]> {
+    const lost = await this.#beat()
+    return [...this.#untold.splice(0), ...lost]
+  }
+
+  async #beat(): Promise<string[]> {
     const now = Date.now()
     const resetIdle = now >= this.#nextIdleResetAt
     const held = [...this.#held.keys()]
     const beat = this.#commands.heartbeat(held, resetIdle).then(({ lost, unknown }) => {
       if (resetIdle) this.#nextIdleResetAt = now + this.#minIdleMs / 3
       this.#stranded = unknown
+      this.#wasHeard()
       return lost
     })
     const lost = await this.#lostWithGroup(
@@ -179,7 +224,7 @@ export class RedisConsumer implements Consumer {
 
   async #heal(): Promise<void> {
     if (await this.#commands.ensureGroup(this.#start))
-      this.#log.info({}, 'the group did not exist and was created')
+      this.#log.info(this.#who, 'the group did not exist and was created')
   }
 }
 

@@ -66,11 +66,11 @@ export function toConnectError(url: string, cause: unknown): MillraceError {
       ? 'Are the user and the password right?'
       : 'Is it running, and is REDIS_URL right?'
   const reason = (message || String(code)).replace(/\.$/, '')
-  return new MillraceError(
-    'REDIS_UNAVAILABLE',
-    `Redis can't be reached at ${redactText(url)}: ${reason}. ${advice}`,
-    { cause },
-  )
+  // In its normal form, where what a password holds can't be taken for the end of it.
+  const shown = redactText(new URL(url).href)
+  return new MillraceError('REDIS_UNAVAILABLE', `Redis can't be reached at ${shown}: ${reason}. ${advice}`, {
+    cause,
+  })
 }
 
 export const notAStream = (stream: string, cause: unknown): MillraceError =>

@@ -14,6 +14,7 @@ export class Reader {
   readonly #stream: string
   #clientId = ''
   #clientIdEpoch = -1
+  #reading = false
 
   constructor(
     connection: Connection,
@@ -32,14 +33,21 @@ export class Reader {
     await this.#learnClientId()
     const wake = () => void this.#unblock()
     signal.addEventListener('abort', wake, { once: true })
+    this.#reading = true
     try {
       const block = String(Math.max(1, Math.ceil(blockMs)))
       const args = [...this.#command, 'COUNT', String(limit), 'BLOCK', block, 'STREAMS', this.#stream, '>']
       const reply = await this.#connection.send<ReadReply>(args, blockMs + REPLY_GRACE_MS)
       return reply?.[0]?.[1].map(toClaim) ?? []
     } finally {
+      this.#reading = false
       signal.removeEventListener('abort', wake)
     }
+  }
+
+  /** Ends a read that waits, with nothing. */
+  wake(): void {
+    if (this.#reading) void this.#unblock()
   }
 
   close(): Promise<void> {

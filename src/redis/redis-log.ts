@@ -6,7 +6,7 @@ import type { Consumer, Entry, Membership, NewEntry, ReadOptions, StreamLog } fr
 import { Appender, type AppendOptions } from './appender.ts'
 import { Connection, type ConnectionOptions } from './connection.ts'
 import { RedisConsumer } from './consumer.ts'
-import { replyCode } from './errors.ts'
+import { notAStream, replyCode } from './errors.ts'
 import { deadLetterKey, STREAM_REGISTRY_KEY } from './keys.ts'
 import { checkServer, type ServerInfo } from './server.ts'
 import { StreamReader } from './stream-reader.ts'
@@ -130,8 +130,3 @@ function checkStart(start: string | undefined): void {
   const message = `a group starts at "0", at "$" or at a position such as 1700000000000-0, not at "${start}"`
   throw new MillraceError('CONFIGURATION_INVALID', message)
 }
-
-export const notAStream = (stream: string, cause: unknown): MillraceError =>
-  new MillraceError('UNKNOWN_STREAM', `"${stream}" holds something else than a stream; choose another name`, {
-    cause,
-  })

@@ -15,6 +15,7 @@ export class StreamReader {
   readonly #openConnection: () => Promise<Connection>
   readonly #idle: Connection[] = []
   readonly #busy = new Set<Connection>()
+  #closed = false
 
   constructor(control: Connection, openConnection: () => Promise<Connection>) {
     this.#control = control
@@ -36,6 +37,7 @@ export class StreamReader {
   }
 
   async close(): Promise<void> {
+    this.#closed = true
     await Promise.all([...this.#idle, ...this.#busy].map((connection) => connection.close()))
   }
 
@@ -48,6 +50,7 @@ export class StreamReader {
   ): Promise<Entry[]> {
     const connection = this.#idle.pop() ?? (await this.#openConnection())
     this.#busy.add(connection)
+    if (this.#closed) await connection.close()
     // A read has nothing to lose, so its connection may be cut.
     const cut = () => void connection.close()
     signal?.addEventListener('abort', cut, { once: true })
@@ -56,7 +59,8 @@ export class StreamReader {
     } finally {
       signal?.removeEventListener('abort', cut)
       this.#busy.delete(connection)
-      if (!signal?.aborted) this.#idle.push(connection)
+      if (signal?.aborted || this.#closed) await connection.close()
+      else this.#idle.push(connection)
     }
   }
 

@@ -14,14 +14,19 @@ export function outcomeOfFailure(
 ): Outcome {
   const error = toError(thrown)
   if (!isFinal(thrown) && attempt < policy.attempts) {
-    const delayMs = error instanceof RetryLater ? error.delayMs : retryDelay(policy, attempt)
-    return { kind: 'retry', position, attempts: attempt, delayMs }
+    return { kind: 'retry', position, attempts: attempt, delayMs: delayAfter(error, attempt, policy) }
   }
   return deadLetter(position, attempt, error)
 }
 
+/** The delay that the handler asks for, where it is one: it may come from a header that somebody else wrote. */
+function delayAfter(error: Error, attempt: number, policy: Required<RetryPolicy>): number {
+  const asked = error instanceof RetryLater ? error.delayMs : undefined
+  return Number.isFinite(asked) ? Math.max(0, asked!) : retryDelay(policy, attempt)
+}
+
 export function deadLetter(position: string, attempts: number, error: Error): Outcome {
-  const letter = { error: errorName(error), reason: error.message.slice(0, MAX_REASON_LENGTH) }
+  const letter = { error: errorName(error), reason: String(error.message).slice(0, MAX_REASON_LENGTH) }
   return { kind: 'dead-letter', position, attempts, letter }
 }
 
@@ -34,5 +39,5 @@ const FINAL_CODES: ReadonlySet<string> = new Set(['EVENT_INVALID', 'EVENT_UNDECO
 /** Low in cardinality: a code where there is one, else the class. */
 const errorName = (error: Error): string => {
   const { code } = error as { code?: unknown }
-  return typeof code === 'string' ? code : error.name
+  return typeof code === 'string' ? code : String(error.name)
 }

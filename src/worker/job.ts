@@ -1,6 +1,6 @@
 import type { Delivery } from '../core/delivery.ts'
 import type { Event } from '../core/event.ts'
-import type { Claim } from '../core/stream-log.ts'
+import type { Claim, Outcome } from '../core/stream-log.ts'
 
 /** A claim on its way through the worker; what the handler sees of it is a Delivery. */
 export class Job implements Delivery {
@@ -9,6 +9,8 @@ export class Job implements Delivery {
   readonly claim: Claim
   /** It is no longer ours: whatever comes of it, nothing is settled. */
   lost = false
+  /** How it ended, when that is on its way to the log. */
+  ending: Outcome['kind'] | undefined
   #controller: AbortController | undefined
   #abortReason: Error | undefined
 

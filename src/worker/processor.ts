@@ -32,10 +32,13 @@ export class Processor {
   readonly #jobs = new Map<string, Job>()
   readonly #lanes: Lanes
   readonly #settler: Settler
+  /** Dead letters apart: where they can't be written, nothing else waits for them. */
+  readonly #burials: Settler
   readonly #beginner: Beginner
   readonly #audit: AuditReporter | undefined
   readonly #stopping: AbortSignal
   readonly #onSettled: (count: number) => void
+  #arriving = 0
   #emptyWaiters: (() => void)[] = []
 
   /** @param stopping aborted when nothing should start any more */
@@ -52,12 +55,14 @@ export class Processor {
     this.#audit = audit && new AuditReporter(audit, { stream, group, consumer: options.consumer }, log)
     this.#audit?.start()
     this.#beginner = new Beginner(consumer, stopping)
-    this.#settler = new Settler({
+    const settling = {
       consumer,
       audit: audit?.trail,
       log,
-      onSettled: (positions, lost) => this.#settled(positions, lost),
-    })
+      onSettled: (positions: readonly string[], lost: readonly string[]) => this.#settled(positions, lost),
+    }
+    this.#settler = new Settler(settling)
+    this.#burials = new Settler(settling)
     this.#lanes = new Lanes({
       concurrency,
       run: (job) => this.#run(job),
@@ -69,11 +74,23 @@ export class Processor {
 
   /** Entries in hand, running and waiting. */
   get held(): number {
-    return this.#jobs.size
+    return this.#jobs.size + this.#arriving
   }
 
+  /**
+   * Takes claims over, in the order of the calls. They run in a turn of their own, so that whoever awaits this has the
+   * next claim on its way to Redis, which reads while these run.
+   */
   async accept(claims: readonly Claim[]): Promise<void> {
     const finished = await this.#finishedBefore(claims)
+    this.#arriving += claims.length
+    setImmediate(() => {
+      this.#arriving -= claims.length
+      this.#admitAll(claims, finished)
+    })
+  }
+
+  #admitAll(claims: readonly Claim[], finished: ReadonlySet<string>): void {
     const jobs: Job[] = []
     for (const claim of claims) {
       if (finished.has(claim.position)) {
@@ -101,19 +118,28 @@ export class Processor {
 
   /** Hands back what waits, and resolves when what runs has ended and is settled. */
   async finish(): Promise<void> {
-    for (const job of this.#lanes.drain()) this.#giveBack(job, job.attempt - 1)
+    await turn() // what arrived last is admitted by then
+    this.#giveBackWaiting()
     if (this.#jobs.size > 0) await new Promise<void>((resolve) => this.#emptyWaiters.push(resolve))
-    await this.#settler.idle()
-    await this.#audit?.stop()
+    await Promise.all([this.#settler.idle(), this.#burials.idle()])
   }
 
   /** Aborts what still runs and hands it back; its start counts. */
   abandon(): void {
+    this.#giveBackWaiting()
     for (const job of this.#jobs.values()) {
-      if (!job.lost) this.#giveBack(job, job.attempt)
+      if (job.ending) continue
+      this.#giveBack(job, job.attempt)
       job.lost = true
       job.abort(new MillraceError('CLOSED', 'the worker stops and the handler took too long'))
     }
+  }
+
+  /** Leaves what could not be settled to others; nothing is left running. */
+  async close(): Promise<void> {
+    this.#settler.close()
+    this.#burials.close()
+    await this.#audit?.stop()
   }
 
   /** Asks until it gets an answer: without one, a redelivered entry would take its effect twice. */
@@ -133,8 +159,8 @@ export class Processor {
   /** A job for the claim, or undefined where there is nothing to run. */
   #admit(claim: Claim): Job | undefined {
     const { position, attempt } = claim
-    // A group that was healed hands out again what still runs here; it is ours as before.
-    if (this.#jobs.has(position)) return undefined
+    const known = this.#jobs.get(position)
+    if (known) return this.#decline(claim, known)
     let event: Event
     try {
       event = decodeEntry(this.#options.stream, claim)
@@ -144,19 +170,35 @@ export class Processor {
     }
     const job = new Job(this.#options.stream, claim, event)
     this.#jobs.set(position, job)
-    if (attempt <= this.#options.retry.attempts) return job
-    const reason = `its process died in each of ${attempt - 1} starts`
+    if (attempt <= this.#maxAttempt(claim)) return job
+    const reason = `none of its ${attempt - 1} starts came to an end`
+    job.ending = 'dead-letter'
     this.#bury(claim, event, deadLetter(position, attempt - 1, new MillraceError('HANDLER_DIED', reason)))
     return undefined
   }
 
+  /** That it was handed out is no proof of a start: whatever the policy, it runs once where that is known. */
+  #maxAttempt({ origin }: Claim): number {
+    const { attempts } = this.#options.retry
+    return origin === 'abandoned' ? Math.max(attempts, 2) : attempts
+  }
+
+  /**
+   * A claim of what is here already. What runs, or was acknowledged or buried, is ours as before (a group that was
+   * healed hands it out again), and its end settles this claim too. What was parked may be back before we heard that
+   * it was parked; then nothing else would settle this claim.
+   */
+  #decline({ position, attempt }: Claim, { ending }: Job): undefined {
+    if (ending !== 'retry' && ending !== 'release') return
+    this.#settler.push({ outcome: { kind: 'release', position, attempts: attempt - 1 } })
+  }
+
   async #run(job: Job): Promise<void> {
     if (job.lost) return
-    if (job.claim.origin !== 'new' && !(await this.#beginner.begin(job.claim))) {
-      if (this.#stopping.aborted) this.#giveBack(job, job.attempt - 1)
-      else this.lose([job.position])
-      return
-    }
+    const isOurs = job.claim.origin === 'new' || (await this.#beginner.begin(job.claim))
+    if (job.lost) return
+    if (this.#stopping.aborted) return this.#giveBack(job, job.attempt - 1)
+    if (!isOurs) return this.lose([job.position])
     let outcome: Outcome
     try {
       await this.#options.handler(job)
@@ -167,6 +209,7 @@ export class Processor {
       if (job.lost) return
       outcome = this.#failed(job, thrown)
     }
+    job.ending = outcome.kind
     this.#settle(job.claim, job.event, outcome)
   }
 
@@ -195,10 +238,16 @@ export class Processor {
 
   #settle(claim: Claim, event: Event | undefined, outcome: Outcome): void {
     const fact = this.#audit?.factOf(outcome, claim, event)
-    this.#settler.push(fact ? { outcome, fact } : { outcome })
+    const settler = outcome.kind === 'dead-letter' ? this.#burials : this.#settler
+    settler.push(fact ? { outcome, fact } : { outcome })
+  }
+
+  #giveBackWaiting(): void {
+    for (const job of this.#lanes.drain()) this.#giveBack(job, job.attempt - 1)
   }
 
   #giveBack(job: Job, attempts: number): void {
+    job.ending = 'release'
     this.#settler.push({ outcome: { kind: 'release', position: job.position, attempts } })
   }
 
@@ -210,7 +259,7 @@ export class Processor {
 
   #settled(positions: readonly string[], lost: readonly string[]): void {
     this.counters.lost += lost.length
-    for (const position of positions) this.#jobs.delete(position)
+    for (const position of positions) if (this.#jobs.get(position)?.ending) this.#jobs.delete(position)
     this.#onSettled(positions.length)
     this.#checkEmpty()
   }
@@ -219,3 +268,5 @@ export class Processor {
     if (this.#jobs.size === 0) for (const wake of this.#emptyWaiters.splice(0)) wake()
   }
 }
+
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve))

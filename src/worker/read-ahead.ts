@@ -1,5 +1,7 @@
 /** As much as is read ahead should keep the handlers busy for this long, in ms. */
 const HORIZON_MS = 200
+/** One claim asks for no more, so that Redis reads the next one while the handlers run this one. */
+const MAX_CLAIM = 500
 /** A reply of Redis should not be larger than this, in characters. */
 const MAX_REPLY_SIZE = 16_000_000
 
@@ -13,7 +15,8 @@ export class ReadAhead {
   #rate = 0
   #finished = 0
   #since = performance.now()
-  #averageSize = 1_000
+  /** Larger than most until it is known, so that the first claims are small. */
+  #averageSize = 100_000
 
   constructor(concurrency: number, max: number) {
     this.#concurrency = concurrency
@@ -35,11 +38,11 @@ export class ReadAhead {
   room(held: number): number {
     this.#learnRate()
     const wanted = Math.max(2 * this.#concurrency, this.#concurrency + (this.#rate * HORIZON_MS) / 1_000)
-    const fits = Math.max(1, MAX_REPLY_SIZE / this.#averageSize)
+    const fits = Math.max(1, Math.floor(MAX_REPLY_SIZE / this.#averageSize))
     const room = Math.floor(Math.min(wanted, this.#max) - held)
     // Asking for a few at a time would spend a round trip on each.
     return room >= Math.min(this.#concurrency, wanted) / 4 || held === 0
-      ? Math.max(0, Math.min(room, fits))
+      ? Math.max(0, Math.min(room, fits, MAX_CLAIM))
       : 0
   }
 

@@ -17,7 +17,7 @@ const MAX_RETRY_DELAY_MS = 1_000
 /**
  * Settles claims in batches: what ends in one turn of the event loop, or while batches are under way, travels
  * together. The audit trail comes first, and an entry is acknowledged only when its row is durable. What fails is
- * tried again until it succeeds: an outcome is never dropped.
+ * tried again until it succeeds or the settler is closed: nothing else drops an outcome.
  */
 export class Settler {
   readonly #consumer: Consumer
@@ -27,6 +27,8 @@ export class Settler {
   #waiting: Settlement[] = []
   #underWay = 0
   #scheduled = false
+  #retry: NodeJS.Timeout | undefined
+  #closed = false
   #failures = 0
   #idleWaiters: (() => void)[] = []
 
@@ -43,6 +45,7 @@ export class Settler {
   }
 
   push(settlement: Settlement): void {
+    if (this.#closed) return
     this.#waiting.push(settlement)
     this.#schedule()
   }
@@ -51,6 +54,13 @@ export class Settler {
   async idle(): Promise<void> {
     if (this.#waiting.length === 0 && this.#underWay === 0) return
     await new Promise<void>((resolve) => this.#idleWaiters.push(resolve))
+  }
+
+  /** Nothing is sent any more; what is not settled goes to whoever takes over. */
+  close(): void {
+    this.#closed = true
+    this.#waiting = []
+    clearTimeout(this.#retry)
   }
 
   #schedule(): void {
@@ -62,7 +72,7 @@ export class Settler {
       void this.#flush(this.#waiting.splice(0, MAX_BATCH))
     }
     if (this.#failures === 0) setImmediate(flush)
-    else setTimeout(flush, Math.min(50 * 2 ** this.#failures, MAX_RETRY_DELAY_MS))
+    else this.#retry = setTimeout(flush, Math.min(50 * 2 ** this.#failures, MAX_RETRY_DELAY_MS))
   }
 
   async #flush(batch: Settlement[]): Promise<void> {
@@ -75,7 +85,7 @@ export class Settler {
         lost,
       )
     } catch (error) {
-      this.#waiting.unshift(...batch)
+      if (!this.#closed) this.#waiting.unshift(...batch)
       if (this.#failures++ % 30 === 0) {
         this.#log.warn(
           { error, entries: this.#waiting.length },

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { toError } from '../core/errors.ts'
+import { MillraceError, toError } from '../core/errors.ts'
 import type { Service } from '../core/service.ts'
 import type { Consumer, StreamLog } from '../core/stream-log.ts'
 import { pause } from '../core/pause.ts'
@@ -36,6 +36,7 @@ export class Worker implements Service {
   #running:
     | { consumer: Consumer; processor: Processor; loop: Promise<void>; heartbeat: NodeJS.Timeout }
     | undefined
+  #started: Promise<void> | undefined
   #stopped: Promise<void> | undefined
   #wakeLoop: (() => void) | undefined
   #lastLoopAt = 0
@@ -64,15 +65,32 @@ export class Worker implements Service {
     }
   }
 
-  async start(): Promise<void> {
+  /** Calling it twice starts once; after a failure it may be called again, after `stop` it is `CLOSED`. */
+  start(): Promise<void> {
+    this.#started ??= this.#start().catch((error: unknown) => {
+      this.#started = undefined
+      throw error
+    })
+    return this.#started
+  }
+
+  async #start(): Promise<void> {
+    this.#refuseIfStopped()
     const { stream, group, consumer: name, start, deadAfterMs, minIdleMs } = this.#options
     const consumer = await this.#log.join({ stream, group, consumer: name, start, deadAfterMs, minIdleMs })
+    if (this.#stopping.signal.aborted) await consumer.leave()
+    this.#refuseIfStopped()
     const processor = new Processor(consumer, this.#options, this.#stopping.signal, (count) => {
       this.#readAhead.finished(count)
       this.#wakeLoop?.()
     })
     const heartbeat = setInterval(() => void this.#beat(consumer, processor), deadAfterMs / 3)
     this.#running = { consumer, processor, heartbeat, loop: this.#loop(consumer, processor) }
+  }
+
+  #refuseIfStopped(): void {
+    if (this.#stopping.signal.aborted)
+      throw new MillraceError('CLOSED', 'the worker was stopped; another one can be made')
   }
 
   stop(deadlineMs: number): Promise<void> {
@@ -82,6 +100,11 @@ export class Worker implements Service {
 
   async #stop(deadlineMs: number): Promise<void> {
     this.#stopping.abort()
+    if (this.#started)
+      await within(
+        this.#started.catch(() => {}),
+        deadlineMs,
+      )
     if (!this.#running) return
     const { consumer, processor, loop, heartbeat } = this.#running
     const finished = loop.then(() => processor.finish())
@@ -90,6 +113,7 @@ export class Worker implements Service {
       await within(finished, LAST_WORDS_MS)
     }
     clearInterval(heartbeat)
+    await within(processor.close(), LAST_WORDS_MS)
     const left = await within(
       consumer.leave().catch((error: unknown) => this.#warn(error, 'the group could not be left')),
       LAST_WORDS_MS,

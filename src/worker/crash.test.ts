@@ -1,0 +1,172 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { WorkerChild, type ChildOptions } from '../../test/support/child-process.ts'
+import { until } from '../../test/support/until.ts'
+import { DEAD_AFTER_MS, GROUP, Lab } from '../../test/support/worker-lab.ts'
+import type { Delivery } from '../core/delivery.ts'
+import { startTestRedis, type TestServer } from '../engines/test-servers.ts'
+import { Connection } from '../redis/connection.ts'
+import { RedisStreamLog } from '../redis/redis-log.ts'
+
+let server: TestServer
+let admin: Connection
+let lab: Lab
+let children: WorkerChild[]
+
+beforeAll(async () => {
+  server = await startTestRedis()
+  admin = await Connection.open({ url: server.url }, 'test-admin')
+})
+afterAll(async () => {
+  await admin?.close()
+  await server?.stop()
+})
+beforeEach(async () => {
+  children = []
+  const log = await RedisStreamLog.open({ url: server.url })
+  lab = new Lab(log, () => log.close())
+})
+afterEach(async () => {
+  await Promise.all(children.map((child) => child.end()))
+  await lab.close()
+})
+
+function startChild(options: Partial<ChildOptions> & Pick<ChildOptions, 'mode'>): WorkerChild {
+  const child = new WorkerChild({
+    url: server.url,
+    stream: lab.stream,
+    attempts: 5,
+    concurrency: 5,
+    ...options,
+  })
+  children.push(child)
+  return child
+}
+
+const pendingTo = async (consumer?: string): Promise<number> => {
+  const range = ['XPENDING', lab.stream, GROUP, '-', '+', '1000']
+  return (await admin.send<unknown[]>(consumer ? [...range, consumer] : range)).length
+}
+
+describe('a worker that is killed', () => {
+  test('loses what it held to another, soon, with its starts counted', async () => {
+    const child = startChild({ mode: 'slow' })
+    const taken: Delivery[] = []
+    await until('the child', () => child.lines.length > 0)
+    const positions = await lab.publish(8)
+    await until('what it holds', async () => child.starts.length === 5 && (await pendingTo()) === 8)
+    await lab.start((delivery) => void taken.push(delivery))
+    child.kill('SIGKILL')
+    await child.ended
+    const start = performance.now()
+    await until('the takeover', () => taken.length === 8)
+    expect(performance.now() - start).toBeLessThan(DEAD_AFTER_MS + 1_000)
+    expect(taken.map(({ position }) => position).sort()).toEqual(positions)
+    // Which of those that were handed out had started can't be known, so all of them count as started once.
+    expect(taken.map(({ attempt }) => attempt)).toEqual(positions.map(() => 2))
+    expect(await until('the settlement', async () => (await pendingTo()) === 0)).toBe(true)
+  })
+})
+
+describe('a worker that is suspended', () => {
+  test('for longer than it may be silent finds its entries gone, and its end changes nothing', async () => {
+    const child = startChild({ mode: 'slow' })
+    await until('the child', () => child.lines.length > 0)
+    const positions = await lab.publish(2)
+    await until('what it holds', () => child.starts.length === 2)
+    let release = () => {}
+    const gate = new Promise<void>((resolve) => (release = resolve))
+    const heir = await lab.start(() => gate, { consumer: 'heir' })
+    child.kill('SIGSTOP')
+    await until('the takeover', () => heir.status.held === 2)
+    child.kill('SIGCONT')
+    const aborted = () => child.lines.flatMap((line) => line.aborted ?? [])
+    await until('the aborts', () => aborted().length === 2)
+    expect(aborted().sort()).toEqual(positions)
+    // Its handlers have ended now, and would be acknowledged; it goes on as a living member of the group.
+    const [position] = await lab.publish(1)
+    await until(
+      'its next entry',
+      () => child.starts.some(({ start }) => start === position) || heir.status.held === 3,
+    )
+    expect(await pendingTo('heir')).toBe(heir.status.held)
+    release()
+    await until('the end', () => heir.status.processed >= 2)
+    expect(heir.status.lost).toBe(0)
+  })
+})
+
+describe('an event that kills its process', () => {
+  /** Starts a worker again and again, as whatever watches over it does, until nothing is left to do. */
+  async function keepRunning(options: Omit<ChildOptions, 'url' | 'stream' | 'mode'>): Promise<WorkerChild[]> {
+    const all: WorkerChild[] = []
+    for (;;) {
+      const child = startChild({ mode: 'poison', ...options })
+      all.push(child)
+      const done = until(
+        'the end',
+        async () => (await lab.letters()).length > 0 && (await pendingTo()) === 0,
+        10_000,
+      )
+      const died = await Promise.race([child.ended, done.then(() => undefined)])
+      done.catch(() => {}) // the next child begins to wait anew
+      if (died === undefined) return all
+      expect([died, child.output]).toEqual(['SIGKILL', ''])
+    }
+  }
+
+  test.each([1, 3])(
+    'goes to the dead letters after its attempts, and its neighbours do not: %i attempts',
+    async (attempts) => {
+      const positions = await lab.publish(30, (n) => [
+        'type',
+        'number',
+        'data',
+        n === 12 ? '"poison"' : String(n),
+      ])
+      const all = await keepRunning({ attempts, concurrency: 10 })
+      expect(await lab.letters()).toMatchObject([
+        { 'deadletter-position': positions[12], 'deadletter-error': 'HANDLER_DIED', data: '"poison"' },
+      ])
+      const starts = all.flatMap((child) => child.starts)
+      const startsOf = (position: string) => starts.filter(({ start }) => start === position)
+      // A start in a policy of one attempt is certain only when it was written down.
+      expect(startsOf(positions[12]!)).toHaveLength(Math.max(attempts, 2))
+      expect(new Set(starts.map(({ start }) => start))).toEqual(new Set(positions))
+      const neighbours = starts.filter(({ start }) => start !== positions[12])
+      expect(Math.max(...neighbours.map(({ attempt }) => attempt!))).toBeLessThanOrEqual(3)
+    },
+  )
+})
+
+describe('a process whose worker was stopped', () => {
+  test('ends by itself, with its group left and everything handed back', async () => {
+    const child = startChild({ mode: 'slow' })
+    await until('the child', () => child.lines.length > 0)
+    await lab.publish(8)
+    await until('what it holds', () => child.starts.length === 5)
+    child.kill('SIGTERM')
+    expect([await child.ended, child.output]).toEqual([0, ''])
+    const consumers = await admin.send<string[][]>(['XINFO', 'CONSUMERS', lab.stream, GROUP])
+    expect(consumers.map((row) => row[1])).toEqual(['~retry'])
+    expect(await pendingTo('~retry')).toBe(8)
+  })
+
+  test('ends by itself also when Redis is gone', async () => {
+    const mortal = await startTestRedis()
+    const child = startChild({ mode: 'slow', url: mortal.url })
+    await until('the child', () => child.lines.length > 0)
+    const log = await RedisStreamLog.open({ url: mortal.url })
+    await log.append(
+      lab.stream,
+      Array.from({ length: 8 }, () => ({ fields: ['type', 't', 'data', '1'] })),
+    )
+    await log.close()
+    await until('what it holds', () => child.starts.length === 5)
+    await mortal.kill('SIGKILL')
+    const start = performance.now()
+    child.kill('SIGTERM')
+    expect([await child.ended, child.output]).toEqual([0, ''])
+    expect(performance.now() - start).toBeLessThan(8_000)
+    await mortal.stop()
+  })
+})
