@@ -46,17 +46,20 @@ export function defineApp(app: Partial<App>): App {
   const { streams = [], handlers = [] } = app
   refuseTwice(
     'stream',
-    streams.map(({ name }) => name),
+    streams.map(({ name }) => quote(name)),
   )
   refuseTwice(
     'group',
-    handlers.map(({ stream, options: { group } }) => `${group} on ${stream}`),
+    handlers.map(({ stream, options: { group } }) => `${quote(group)} on ${quote(stream)}`),
   )
   return { streams, handlers }
 }
 
+/** Unambiguous, whatever a name contains. */
+const quote = (name: string) => JSON.stringify(name)
+
 function refuseTwice(what: string, names: readonly string[]): void {
   const twice = names.find((name, index) => names.indexOf(name) !== index)
   if (twice !== undefined)
-    throw new MillraceError('CONFIGURATION_INVALID', `the app declares the ${what} "${twice}" twice`)
+    throw new MillraceError('CONFIGURATION_INVALID', `the app declares the ${what} ${twice} twice`)
 }

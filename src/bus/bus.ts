@@ -77,8 +77,12 @@ export class Bus {
       stream: stream.name,
       handler: dispatch(stream, handlers),
     })
-    await worker.start()
+    // Before it runs, so that a close meanwhile stops it.
     this.#workers.add(worker)
+    await worker.start().catch((error: unknown) => {
+      this.#workers.delete(worker)
+      throw error
+    })
     return worker
   }
 

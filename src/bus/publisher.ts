@@ -1,5 +1,5 @@
 import { encodeEvent } from '../core/codec.ts'
-import { MillraceError } from '../core/errors.ts'
+import { InvalidError, MillraceError } from '../core/errors.ts'
 import type { NewEvent } from '../core/event.ts'
 import { checkName } from '../core/names.ts'
 import type { NewEntry, StreamLog } from '../core/stream-log.ts'
@@ -60,6 +60,8 @@ export class Publisher {
 
   #encode(event: NewEvent): NewEntry {
     if (event.key !== undefined) checkName('key', event.key)
+    if (event.id !== undefined) checkName('event id', event.id)
+    if (event.time !== undefined) checkTime(event.time)
     const fields = encodeEvent(event)
     this.#checkSize(fields)
     const { idempotencyKey } = event
@@ -84,6 +86,13 @@ export class Publisher {
     const message = `the event has ${bytes} bytes, at most ${this.#maxEventBytes} are allowed; store large data elsewhere and publish a reference`
     throw new MillraceError('EVENT_TOO_LARGE', message)
   }
+}
+
+/** TypeScript may be absent: a Date would be written as something else than what is read back. */
+function checkTime(time: unknown): void {
+  if (typeof time === 'string' && !Number.isNaN(Date.parse(time))) return
+  const message = 'must be a date in ISO 8601, such as 2026-01-28T10:00:00Z'
+  throw new InvalidError('EVENT_INVALID', 'the event has no valid time', [{ path: 'time', message }])
 }
 
 const nameOf = (target: string | StreamDeclaration): string =>

@@ -16,6 +16,7 @@ export class AbandonedEntries {
   /** Where to go on among the entries of a consumer, and the longest idle time among those that were too young. */
   readonly #cursors = new Map<string, { next: string; idleMs: number }>()
   #nextCheckAt = 0
+  #nextSweepAt = 0
 
   constructor(commands: GroupCommands, minIdleMs: number, deadAfterMs: number) {
     this.#commands = commands
@@ -31,6 +32,7 @@ export class AbandonedEntries {
   /** @param someSilent whether a consumer of ours missed its heartbeats, so that the check can't wait */
   async take(limit: number, someSilent: boolean): Promise<Claim[]> {
     if (!someSilent && Date.now() < this.#nextCheckAt) return []
+    await this.#sweep()
     let nextInMs = MAX_CHECK_INTERVAL_MS
     for (const consumer of await this.#commands.survey()) {
       const ours = consumer.silentMs >= 0
@@ -45,6 +47,12 @@ export class AbandonedEntries {
     }
     this.#nextCheckAt = this.#cursors.size > 0 ? 0 : Date.now() + Math.max(nextInMs, 0)
     return []
+  }
+
+  async #sweep(): Promise<void> {
+    if (Date.now() < this.#nextSweepAt) return
+    await this.#commands.sweep()
+    this.#nextSweepAt = Date.now() + MAX_CHECK_INTERVAL_MS
   }
 
   async #takeFrom(

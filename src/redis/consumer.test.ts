@@ -300,6 +300,16 @@ describe('what others left behind', () => {
     expect(await pendingTo('consumer-0')).toBe(0)
   })
 
+  test('includes what waits for its retry and has lost the time of it', async () => {
+    const consumer = await join()
+    const entries = await append(3)
+    await consumer.settle(retry(await claimCount(consumer, 3), 60_000))
+    await admin.send(['DEL', groupKeys(stream, GROUP).retry])
+    const claims = await claimCount(await join(), 3)
+    expect(positions(claims)).toEqual(entries)
+    expect(claims.map(({ attempt, origin }) => [attempt, origin])).toEqual(entries.map(() => [2, 'retry']))
+  })
+
   test('is not what waits for its retry, however long', async () => {
     const consumer = await join({ minIdleMs: 50 })
     await append(1)
@@ -311,6 +321,24 @@ describe('what others left behind', () => {
       expect(await claim(other)).toEqual([])
     }
     expect(await pendingTo(RETRY_CONSUMER)).toBe(1)
+  })
+})
+
+describe('the low-water mark', () => {
+  test.each([
+    ['1700000000000-0', '1700000000001-0'],
+    ['1700000000000000000-0', '1700000000000009000-0'], // other software counts in nanoseconds
+    ['18446744073709551615-0', '18446744073709551615-18446744073709551615'],
+    ['0-1', '0-2'],
+  ])('never lies above what is pending: %s', async (first, second) => {
+    const consumer = await join()
+    for (const id of [first, second]) await admin.send(['XADD', stream, id, 'a', 'b'])
+    const claims = await claimCount(consumer, 2)
+    await consumer.settle(acknowledge(claims.slice(1)))
+    await consumer.heartbeat()
+    await admin.send(['XGROUP', 'DESTROY', stream, GROUP])
+    const again = await claimCount(await join(), 1)
+    expect(again[0]?.position).toBe(first)
   })
 })
 

@@ -19,6 +19,7 @@ export class RedisConsumer implements Consumer {
   readonly #start: string
   readonly #deadAfterMs: number
   readonly #minIdleMs: number
+  readonly #pollIntervalMs: number
   readonly #log: Log
   /** What a line of the log should name. */
   readonly #who: { stream: string; group: string; consumer: string }
@@ -33,8 +34,9 @@ export class RedisConsumer implements Consumer {
   #nextIdleResetAt = 0
   /** Lost, as we found out by ourselves; the next heartbeat tells. */
   readonly #untold: string[] = []
-  /** When Redis last heard of us, and from when on we judge whether others are dead. */
+  /** When Redis last heard of us, whether a call has failed since, and from when on we judge who is dead. */
   #heardAt = Date.now()
+  #cutOff = false
   #judgesFrom = 0
   #someSilent = false
   /** After retries what others abandoned gets its turn, for the same reason as below. */
@@ -51,6 +53,8 @@ export class RedisConsumer implements Consumer {
     const { stream, group, consumer, start = '0' } = membership
     this.#deadAfterMs = membership.deadAfterMs ?? DEFAULT_DEAD_AFTER_MS
     this.#minIdleMs = membership.minIdleMs ?? DEFAULT_MIN_IDLE_MS
+    // Each poll says that we live, so it must not be rarer than heartbeats are.
+    this.#pollIntervalMs = Math.min(POLL_INTERVAL_MS, this.#deadAfterMs / 3)
     this.#start = start
     this.#log = log
     this.#who = { stream, group, consumer }
@@ -69,6 +73,7 @@ export class RedisConsumer implements Consumer {
     try {
       return await this.#claim(limit, waitMs, signal)
     } catch (error) {
+      this.#cutOff = true
       if (remedyFor(error) !== 'heal') throw error
       await this.#heal()
       return []
@@ -118,15 +123,16 @@ export class RedisConsumer implements Consumer {
     const full = due.length === limit
     this.#newFirst = full
     this.#abandonedFirst = due.length > 0
-    if (!full) this.#nextPollAt = Date.now() + Math.min(POLL_INTERVAL_MS, untilNextMs)
+    if (!full) this.#nextPollAt = Date.now() + Math.min(this.#pollIntervalMs, untilNextMs)
     return due.length > 0 ? due : this.#takeOver(limit)
   }
 
   /** Who was cut off can't tell the dead from those who were cut off as well, so they get the time to come back. */
   #wasHeard(): void {
     const now = Date.now()
-    if (now - this.#heardAt > this.#deadAfterMs) this.#judgesFrom = now + this.#deadAfterMs
+    if (this.#cutOff && now - this.#heardAt > this.#deadAfterMs) this.#judgesFrom = now + this.#deadAfterMs
     this.#heardAt = now
+    this.#cutOff = false
   }
 
   async #takeOver(limit: number): Promise<Claim[]> {

@@ -33,6 +33,11 @@ export class GroupCommands {
     return { due: toClaims(rows, 'retry'), untilNextMs: wait < 0 ? Infinity : wait, silentConsumers }
   }
 
+  /** Sees to it that everything that waits for its retry has a time. */
+  async sweep(): Promise<void> {
+    for (let cursor = '-'; cursor !== '';) cursor = await this.#run(scripts.sweepScript, [cursor, '1000'])
+  }
+
   async survey() {
     const rows = await this.#run(scripts.surveyScript, [])
     return rows.map(([name, pending, silentMs]) => ({ name, pending, silentMs }))

@@ -104,6 +104,20 @@ return { wait, redis.call('ZCOUNT', KEYS[4], '-inf', now - tonumber(ARGV[4])), t
   { whenFull: true },
 )
 
+/**
+ * Makes due what waits for its retry without a time, which it has lost: the sorted set was deleted.
+ * ARGV[3]: from which position on; ARGV[4]: how many to look at. Answers where to go on (\`\` at the end).
+ */
+export const sweepScript = new Script<string>(
+  `
+${NOW}
+local rows = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], '+', ARGV[4], '${RETRY_CONSUMER}')
+for _, row in ipairs(rows) do redis.call('ZADD', KEYS[3], 'NX', now, row[1]) end
+return #rows == tonumber(ARGV[4]) and '(' .. rows[#rows][1] or ''
+`,
+  { whenFull: true },
+)
+
 export type TakenRow = [position: string, attempts: number, fields: string[]]
 
 /**
@@ -310,13 +324,14 @@ if ARGV[3] == '1' then
 end
 local low = redis.call('XPENDING', KEYS[1], ARGV[1])[2]
 if low then
+  -- Lua's numbers round what has more than 15 digits, perhaps upwards; what is lower by more than that is safe.
   local ms, seq = string.match(low, '^(%d+)-(%d+)$')
   if #seq > 15 then
-    low = ms .. '-0' -- a number of Lua would round it, perhaps upwards: lower is safe
+    low = ms .. '-0'
   elseif seq ~= '0' then
     low = string.format('%s-%.0f', ms, tonumber(seq) - 1)
   else
-    low = string.format('%.0f-18446744073709551615', tonumber(ms) - 1)
+    low = string.format('%.0f-18446744073709551615', tonumber(ms) - (#ms > 15 and 4096 or 1))
   end
 else
   for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do

@@ -1,0 +1,56 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+
+export interface ChildOptions {
+  url: string
+  stream: string
+  /** `slow` handlers wait for their signal; `poison` ones kill the process at events with that data. */
+  mode: 'quick' | 'slow' | 'poison'
+  attempts: number
+  concurrency: number
+}
+
+export type ChildLine = { start?: string; attempt?: number; aborted?: string; ready?: true; stopped?: true }
+
+const SCRIPT = join(import.meta.dirname, 'worker-child.ts')
+
+/** A worker in a process of its own. */
+export class WorkerChild {
+  readonly lines: ChildLine[] = []
+  readonly ended: Promise<NodeJS.Signals | number | null>
+  readonly #process: ChildProcess
+  #output = ''
+
+  constructor(options: ChildOptions) {
+    const args = ['--import', 'tsx', SCRIPT, JSON.stringify(options)]
+    this.#process = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+    createInterface(this.#process.stdout!).on('line', (line) =>
+      this.lines.push(JSON.parse(line) as ChildLine),
+    )
+    this.#process.stderr!.on('data', (bytes) => (this.#output += String(bytes)))
+    this.ended = once(this.#process, 'close').then(
+      ([code, signal]) => (signal ?? code) as NodeJS.Signals | number,
+    )
+  }
+
+  /** What it wrote to stderr. */
+  get output(): string {
+    return this.#output
+  }
+
+  get starts(): ChildLine[] {
+    return this.lines.filter(({ start }) => start !== undefined)
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#process.kill(signal)
+  }
+
+  /** Whatever state it is in. */
+  async end(): Promise<void> {
+    this.kill('SIGKILL')
+    await this.ended
+  }
+}
