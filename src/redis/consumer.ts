@@ -25,8 +25,8 @@ export class RedisConsumer implements Consumer {
   readonly #who: { stream: string; group: string; consumer: string }
   /** Position → attempt. */
   readonly #held = new Map<string, number>()
-  /** On their way out: ours no more if the call succeeds, still ours if it fails. */
-  readonly #settling = new Map<string, number>()
+  /** On their way out: held until the call has succeeded. */
+  readonly #settling = new Set<readonly Outcome[]>()
   /** Pending to us on the server without our knowing, when a heartbeat looked: perhaps a reply was lost. */
   #stranded: string[] = []
   #readFailed = false
@@ -99,9 +99,7 @@ export class RedisConsumer implements Consumer {
       this.#untold.push(...(await this.#beat()))
       this.#readFailed = false
     }
-    const stranded = this.#stranded.filter(
-      (position) => !this.#held.has(position) && !this.#settling.has(position),
-    )
+    const stranded = this.#stranded.filter((position) => !this.#held.has(position))
     this.#stranded = []
     return stranded.length > 0 ? this.#commands.adopt(stranded) : undefined
   }
@@ -158,15 +156,13 @@ export class RedisConsumer implements Consumer {
   }
 
   async settle(outcomes: readonly Outcome[]): Promise<string[]> {
-    const held = this.#held.size
-    for (const { position } of outcomes) move(position, this.#held, this.#settling)
+    this.#settling.add(outcomes)
     try {
-      return await this.#lostWithGroup(this.#commands.settle(outcomes, held), outcomes)
-    } catch (error) {
-      for (const { position } of outcomes) move(position, this.#settling, this.#held)
-      throw error
+      const lost = await this.#lostWithGroup(this.#commands.settle(outcomes, this.#held.size), outcomes)
+      for (const { position } of outcomes) this.#held.delete(position)
+      return lost
     } finally {
-      for (const { position } of outcomes) this.#settling.delete(position)
+      this.#settling.delete(outcomes)
       if (outcomes.some(({ kind }) => kind === 'retry' || kind === 'release')) this.#pollSoon()
     }
   }
@@ -185,7 +181,7 @@ export class RedisConsumer implements Consumer {
   async #beat(): Promise<string[]> {
     const now = Date.now()
     const resetIdle = now >= this.#nextIdleResetAt
-    const held = [...this.#held.keys()]
+    const held = this.#staying()
     const beat = this.#commands.heartbeat(held, resetIdle).then(({ lost, unknown }) => {
       if (resetIdle) this.#nextIdleResetAt = now + this.#minIdleMs / 3
       this.#stranded = unknown
@@ -198,6 +194,13 @@ export class RedisConsumer implements Consumer {
     )
     // What was settled while the answer travelled is not lost.
     return this.#forget(lost.filter((position) => this.#held.has(position)))
+  }
+
+  /** What is on its way out may be gone when the server looks, and would seem lost. */
+  #staying(): string[] {
+    const leaving = new Set<string>()
+    for (const outcomes of this.#settling) for (const { position } of outcomes) leaving.add(position)
+    return [...this.#held.keys()].filter((position) => !leaving.has(position))
   }
 
   async leave(): Promise<void> {
@@ -232,11 +235,4 @@ export class RedisConsumer implements Consumer {
     if (await this.#commands.ensureGroup(this.#start))
       this.#log.info(this.#who, 'the group did not exist and was created')
   }
-}
-
-function move(position: string, from: Map<string, number>, to: Map<string, number>): void {
-  const attempt = from.get(position)
-  if (attempt === undefined) return
-  from.delete(position)
-  to.set(position, attempt)
 }

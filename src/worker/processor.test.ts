@@ -1,10 +1,15 @@
-import { setImmediate as turn } from 'node:timers/promises'
+import { setImmediate as immediate } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { until } from '../../test/support/until.ts'
 import type { Handler } from '../core/delivery.ts'
 import type { Claim, Consumer, Outcome } from '../core/stream-log.ts'
 import { Processor } from './processor.ts'
 import { resolveWorkerOptions, type WorkerOptions } from './worker-options.ts'
+
+/** Long enough for what was accepted to run. */
+async function turn(): Promise<void> {
+  for (let count = 0; count < 3; count++) await immediate()
+}
 
 /** A consumer whose settlements end when, and as, the test says. */
 class ScriptedConsumer implements Consumer {

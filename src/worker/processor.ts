@@ -78,16 +78,17 @@ export class Processor {
   }
 
   /**
-   * Takes claims over, in the order of the calls. They run in a turn of their own, so that whoever awaits this has the
-   * next claim on its way to Redis, which reads while these run.
+   * Takes claims over, in the order of the calls. They run two turns later: whoever awaits this asks for the next claim
+   * in this turn, the client writes it at the end of it, and so Redis reads while these run.
    */
   async accept(claims: readonly Claim[]): Promise<void> {
     const finished = await this.#finishedBefore(claims)
     this.#arriving += claims.length
-    setImmediate(() => {
+    const admit = () => {
       this.#arriving -= claims.length
       this.#admitAll(claims, finished)
-    })
+    }
+    setImmediate(() => setImmediate(admit))
   }
 
   #admitAll(claims: readonly Claim[], finished: ReadonlySet<string>): void {
@@ -118,7 +119,7 @@ export class Processor {
 
   /** Hands back what waits, and resolves when what runs has ended and is settled. */
   async finish(): Promise<void> {
-    await turn() // what arrived last is admitted by then
+    while (this.#arriving > 0) await turn()
     this.#giveBackWaiting()
     if (this.#jobs.size > 0) await new Promise<void>((resolve) => this.#emptyWaiters.push(resolve))
     await Promise.all([this.#settler.idle(), this.#burials.idle()])
