@@ -5,7 +5,8 @@ import { Script } from './script.ts'
  * KEYS: stream. ARGV, per run: how many names, how many entries, the names, then each entry's values.
  * Answers the positions.
  */
-export const appendScript = new Script<string[]>(`
+export const appendScript = new Script<string[]>(
+  `
 local argv, key, call, unpack = ARGV, KEYS[1], redis.call, unpack -- locals, since this loop is most of a publish
 local ids, size, at, count = {}, 0, 0, #ARGV
 while at < count do
@@ -22,7 +23,9 @@ while at < count do
   end
 end
 return ids
-`)
+`,
+  { takesMemory: true },
+)
 
 /**
  * Writes entries of which some carry an idempotency key.
@@ -31,7 +34,8 @@ return ids
  * Answers per entry its position, or \`!\` when the key was used for other content.
  * Types are checked before anything is written, since a script that fails half-way does not roll back.
  */
-export const appendOnceScript = new Script<string[]>(`
+export const appendOnceScript = new Script<string[]>(
+  `
 local kind = redis.call('TYPE', KEYS[1])['ok']
 if kind ~= 'none' and kind ~= 'stream' then return redis.error_reply('WRONGTYPE the key holds a ' .. kind) end
 for k = 2, #KEYS do
@@ -55,4 +59,6 @@ while at <= #ARGV do
   at = at + 3 + count
 end
 return ids
-`)
+`,
+  { takesMemory: true },
+)

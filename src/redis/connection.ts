@@ -179,9 +179,11 @@ export class Connection {
   /** A client that was ended can't be opened again, so another takes its place. */
   #succeed(reason: string): void {
     this.#log.warn({}, `Redis connection ${this.#name} is given up: ${reason}`)
-    this.#client = this.#createClient()
-    this.#client.connect().catch((error: unknown) => {
-      if (!this.#closed) this.#log.error({ error }, `Redis connection ${this.#name} can't be replaced`)
+    const client = this.#createClient()
+    this.#client = client
+    client.connect().catch((error: unknown) => {
+      if (this.#closed || this.#client !== client) return
+      this.#log.error({ error }, `Redis connection ${this.#name} can't be replaced`)
     })
   }
 

@@ -56,8 +56,7 @@ end
  * below was acknowledged, or at 0 when the stream has been written anew since; what it left beside the stream goes.
  * ARGV[3]: where a new group begins, \`0\`, \`$\` or a position. Answers 1 when it created one.
  */
-export const ensureGroupScript = new Script<0 | 1>(
-  `
+export const ensureGroupScript = new Script<0 | 1>(`
 ${COMPARE}${FIELD}
 local kind = redis.call('TYPE', KEYS[1])['ok']
 if kind ~= 'none' and kind ~= 'stream' then return redis.error_reply('WRONGTYPE the key holds a ' .. kind) end
@@ -75,17 +74,14 @@ redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[1], start, 'MKSTREAM')
 redis.call('DEL', KEYS[2], KEYS[3], KEYS[4])
 redis.call('HSET', KEYS[2], 'low', start == '$' and last or start == '0' and '0-0' or start)
 return 1
-`,
-  { whenFull: true },
-)
+`)
 
 /**
  * Says that the consumer lives, and takes retries that are due.
  * ARGV[3]: how many at most; ARGV[4]: ms without a heartbeat after which a consumer counts as dead.
  * Answers: ms until the next retry (-1 for none); how many consumers are dead; rows of position, attempts, fields.
  */
-export const pollScript = new Script<[number, number, TakenRow[]]>(
-  `
+export const pollScript = new Script<[number, number, TakenRow[]]>(`
 ${NOW}
 redis.call('ZADD', KEYS[4], now, ARGV[2])
 local taken = {}
@@ -100,23 +96,18 @@ end
 local next = redis.call('ZRANGE', KEYS[3], 0, 0, 'WITHSCORES')
 local wait = next[2] and math.max(0, tonumber(next[2]) - now) or -1
 return { wait, redis.call('ZCOUNT', KEYS[4], '-inf', now - tonumber(ARGV[4])), taken }
-`,
-  { whenFull: true },
-)
+`)
 
 /**
  * Makes due what waits for its retry without a time, which it has lost: the sorted set was deleted.
  * ARGV[3]: from which position on; ARGV[4]: how many to look at. Answers where to go on (\`\` at the end).
  */
-export const sweepScript = new Script<string>(
-  `
+export const sweepScript = new Script<string>(`
 ${NOW}
 local rows = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], '+', ARGV[4], '${RETRY_CONSUMER}')
 for _, row in ipairs(rows) do redis.call('ZADD', KEYS[3], 'NX', now, row[1]) end
 return #rows == tonumber(ARGV[4]) and '(' .. rows[#rows][1] or ''
-`,
-  { whenFull: true },
-)
+`)
 
 export type TakenRow = [position: string, attempts: number, fields: string[]]
 
@@ -125,8 +116,7 @@ export type TakenRow = [position: string, attempts: number, fields: string[]]
  * Redis knows a consumer from its first read on.
  * Answers rows of name, how many it holds, and ms since its heartbeat (-1: no consumer of ours).
  */
-export const surveyScript = new Script<[name: string, pending: number, silentMs: number][]>(
-  `
+export const surveyScript = new Script<[name: string, pending: number, silentMs: number][]>(`
 ${NOW}${FIELD}
 local silent = {}
 local beats = redis.call('ZRANGE', KEYS[4], 0, -1, 'WITHSCORES')
@@ -143,9 +133,7 @@ end
 silent[ARGV[2]] = nil
 for name, ms in pairs(silent) do rows[#rows + 1] = { name, 0, ms } end
 return rows
-`,
-  { whenFull: true },
-)
+`)
 
 /**
  * Takes entries over from another consumer.
@@ -154,8 +142,7 @@ return rows
  * keeps its entries: ARGV[8] is how long it must have been silent, -1 for a consumer of other software.
  * Answers: where to go on (\`\` at the end); the longest idle time left behind; rows of position, attempts, fields.
  */
-export const takeOverScript = new Script<[next: string, idleMs: number, TakenRow[]]>(
-  `
+export const takeOverScript = new Script<[next: string, idleMs: number, TakenRow[]]>(`
 ${NOW}
 local silent = tonumber(ARGV[8])
 if silent >= 0 then
@@ -175,16 +162,13 @@ for n, row in ipairs(rows) do
   end
 end
 return { #rows == scan and '(' .. rows[#rows][1] or '', left, taken }
-`,
-  { whenFull: true },
-)
+`)
 
 /**
  * Takes entries that are pending to the consumer already, which it did not get to know: their reply was lost.
  * ARGV[3…]: positions. Answers rows of position, attempts, fields.
  */
-export const adoptScript = new Script<TakenRow[]>(
-  `
+export const adoptScript = new Script<TakenRow[]>(`
 local taken = {}
 for i = 3, #ARGV do
   local row = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1, ARGV[2])[1]
@@ -192,15 +176,12 @@ for i = 3, #ARGV do
   if claimed then taken[#taken + 1] = { ARGV[i], row[4], claimed[2] } end
 end
 return taken
-`,
-  { whenFull: true },
-)
+`)
 
 /**
  * Writes down that entries start. ARGV[3…]: position and attempt in turn. Answers the positions that are not ours.
  */
-export const beginScript = new Script<string[]>(
-  `
+export const beginScript = new Script<string[]>(`
 local lost = {}
 for i = 3, #ARGV, 2 do
   if #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1, ARGV[2]) == 1 then
@@ -210,13 +191,10 @@ for i = 3, #ARGV, 2 do
   end
 end
 return lost
-`,
-  { whenFull: true },
-)
+`)
 
 /** ARGV[3]: how many entries we hold; ARGV[4…]: positions, sorted. Answers the positions that were not ours. */
-export const acknowledgeScript = new Script<string[]>(
-  `
+export const acknowledgeScript = new Script<string[]>(`
 ${MINE}
 local ids = {}
 for i = 4, #ARGV do ids[i - 3] = ARGV[i] end
@@ -229,16 +207,13 @@ for from = 1, #ours, 1000 do
   redis.call('XACK', KEYS[1], ARGV[1], unpack(ours, from, math.min(from + 999, #ours)))
 end
 return lost
-`,
-  { whenFull: true },
-)
+`)
 
 /**
  * Parks entries until their retry is due. ARGV[3…]: position, attempts and delay in ms, in turn.
  * Answers the positions that were not ours.
  */
-export const parkScript = new Script<string[]>(
-  `
+export const parkScript = new Script<string[]>(`
 ${NOW}
 local lost = {}
 for i = 3, #ARGV, 3 do
@@ -251,9 +226,7 @@ for i = 3, #ARGV, 3 do
   end
 end
 return lost
-`,
-  { whenFull: true },
-)
+`)
 
 /**
  * Copies entries to the dead letters, KEYS[5], and acknowledges them, in one step. The bytes of the fields are kept;
@@ -261,7 +234,8 @@ return lost
  * ARGV[3]: the stream's name; ARGV[4…]: position, attempts, error, reason, time, in turn.
  * Answers the positions that were not ours.
  */
-export const deadLetterScript = new Script<string[]>(`
+export const deadLetterScript = new Script<string[]>(
+  `
 ${FIELD}
 local kind = redis.call('TYPE', KEYS[5])['ok']
 if kind ~= 'none' and kind ~= 'stream' then return redis.error_reply('WRONGTYPE the dead letters are a ' .. kind) end
@@ -289,7 +263,9 @@ for i = 4, #ARGV, 5 do
   end
 end
 return lost
-`)
+`,
+  { takesMemory: true },
+)
 
 /**
  * Says that the consumer lives and works on what it holds, and records the low-water mark: the position at or below
@@ -297,8 +273,7 @@ return lost
  * ARGV[3]: 1 to reset the idle times too; ARGV[4…]: the positions held. Answers what is held no more, and what is
  * pending to the consumer though it did not name it.
  */
-export const heartbeatScript = new Script<[lost: string[], unknown: string[]]>(
-  `
+export const heartbeatScript = new Script<[lost: string[], unknown: string[]]>(`
 ${NOW}${FIELD}
 redis.call('ZADD', KEYS[4], now, ARGV[2])
 local held, lost, unknown, ours = {}, {}, {}, {}
@@ -340,16 +315,13 @@ else
 end
 redis.call('HSET', KEYS[2], 'low', low)
 return { lost, unknown }
-`,
-  { whenFull: true },
-)
+`)
 
 /**
  * Hands back what the consumer still holds, to be claimed at once, and removes it when it holds nothing more.
  * ARGV[3]: how many entries to hand back in this call. Answers how many it did.
  */
-export const leaveScript = new Script<number>(
-  `
+export const leaveScript = new Script<number>(`
 ${NOW}
 local rows = redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', ARGV[3], ARGV[2])
 for _, row in ipairs(rows) do
@@ -362,13 +334,10 @@ if #rows == 0 then
   redis.call('ZREM', KEYS[4], ARGV[2])
 end
 return #rows
-`,
-  { whenFull: true },
-)
+`)
 
 /** Removes consumer ARGV[3] if it is silent for ARGV[4] ms and holds nothing: removing drops what is pending. */
-export const removeConsumerScript = new Script<0 | 1>(
-  `
+export const removeConsumerScript = new Script<0 | 1>(`
 ${NOW}
 local beat = redis.call('ZSCORE', KEYS[4], ARGV[3])
 if not beat or now - tonumber(beat) < tonumber(ARGV[4]) then return 0 end
@@ -376,6 +345,4 @@ if #redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', 1, ARGV[3]) > 0 then retu
 redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[3])
 redis.call('ZREM', KEYS[4], ARGV[3])
 return 1
-`,
-  { whenFull: true },
-)
+`)

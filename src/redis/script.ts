@@ -2,16 +2,19 @@ import { createHash } from 'node:crypto'
 import type { Connection } from './connection.ts'
 import { replyCode } from './errors.ts'
 
-/** Such a script runs when the memory is full, too: what is there can be consumed whether or not more fits. */
+/** Consuming goes on when the memory of Redis is full: what is there can be settled whether or not more fits. */
 const WHEN_FULL = '#!lua flags=allow-oom\n'
 
-/** A Lua script, run by its digest; Redis forgets scripts on restart, so it is sent whole when it is not known. */
+/**
+ * A Lua script, run by its digest; Redis forgets scripts on restart, so it is sent whole when it is not known. One that
+ * `takesMemory` is refused while the memory is full.
+ */
 export class Script<Reply> {
   readonly #source: string
   readonly #sha: string
 
-  constructor(source: string, { whenFull = false } = {}) {
-    this.#source = whenFull ? WHEN_FULL + source : source
+  constructor(source: string, { takesMemory = false } = {}) {
+    this.#source = takesMemory ? source : WHEN_FULL + source
     this.#sha = createHash('sha1').update(this.#source).digest('hex')
   }
 
