@@ -1,47 +1,49 @@
 import { parseArgs } from 'node:util'
-import { startTestPostgres, startTestRedis } from '../src/engines/test-servers.ts'
 import { measureMemory } from './memory.ts'
 import { race } from './race.ts'
 import { memoryTable, scenarioTable } from './report.ts'
 import { scenarios } from './scenarios.ts'
+import { withServers } from './servers.ts'
 
 /* npm run bench [-- publish consume …] [--quick] [--json]: side by side on one Redis; see docs/performance.md. */
 
-const { values, positionals } = parseArgs({
+const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     json: { type: 'boolean', default: false },
     /** Fewer events and rounds: to see that everything runs, not to quote. */
     quick: { type: 'boolean', default: false },
-    rounds: { type: 'string' },
   },
 })
-const rounds = Number(values.rounds ?? (values.quick ? 1 : 5))
-const all = scenarios(values.quick ? 0.1 : 1)
-const names = [...Object.keys(all), 'memory']
-const unknown = positionals.filter((name) => !names.includes(name))
+const rounds = flags.quick ? 1 : 7
+const growthEvents = flags.quick ? 50_000 : 1_000_000
+const all = scenarios(flags.quick ? 0.1 : 1)
+
+const known = [...Object.keys(all), 'memory']
+const unknown = positionals.filter((name) => !known.includes(name))
 if (unknown.length > 0) {
-  process.stderr.write(`there is no scenario ${unknown.join(', ')}; there are: ${names.join(', ')}\n`)
+  process.stderr.write(`there is no scenario ${unknown.join(', ')}; there are: ${known.join(', ')}\n`)
   process.exit(2)
 }
-const wanted = new Set(positionals.length > 0 ? positionals : names)
+const wanted = positionals.length > 0 ? positionals : known
 
-const [redis, postgres] = await Promise.all([startTestRedis(), startTestPostgres()])
-const servers = { redis: redis.url, postgres: postgres.url }
-const results: Record<string, unknown> = {}
-try {
+const results: Record<string, object> = {}
+const show = (table: string) => flags.json || process.stdout.write(`${table}\n\n`)
+await withServers({ postgres: wanted.includes('audit') || wanted.includes('memory') }, async (servers) => {
   for (const [name, scenario] of Object.entries(all)) {
-    if (!wanted.has(name)) continue
+    if (!wanted.includes(name)) continue
     const rates = await race(name, scenario.entrants, servers, rounds)
     results[name] = rates
-    if (!values.json) process.stdout.write(`${scenarioTable(name, scenario, rates)}\n`)
+    show(scenarioTable(scenario, rates))
   }
-  if (wanted.has('memory')) {
-    const memory = await measureMemory(servers, values.quick ? 50_000 : 1_000_000)
-    results['memory'] = memory
-    if (!values.json) process.stdout.write(`${memoryTable(memory)}\n`)
-  }
-} finally {
-  await Promise.all([redis.stop(), postgres.stop()])
+  if (!wanted.includes('memory')) return
+  const memory = await measureMemory(servers, growthEvents)
+  results['memory'] = memory
+  show(memoryTable(memory, growthEvents))
+})
+if (flags.json) process.stdout.write(`${JSON.stringify(results, rounded)}\n`)
+
+/** Of a measurement, more digits would only be noise. */
+function rounded(_key: string, value: unknown): unknown {
+  return typeof value === 'number' ? Number(value.toPrecision(4)) : value
 }
-if (values.json) process.stdout.write(`${JSON.stringify(results)}\n`)

@@ -1,38 +1,34 @@
+import { countdown } from './consume/stream.ts'
 import { connect, orderStream } from './millrace.ts'
-import { orders, ORDER_TYPE } from './payload.ts'
+import type { Growth } from './memory.ts'
+import { ORDER_TYPE } from './payload.ts'
 
-/* A process of its own: consumes what is published meanwhile, and says how much memory that took for good. */
+/* A process of its own: consumes a stream that is full already, and says what that added to its memory. */
 
-const [url, count] = [process.argv[2]!, Number(process.argv[3])]
-const WARM_UP = 100_000
-const bus = await connect({ url })
-const stream = orderStream('memory')
-let seen = 0
-const worker = await bus.consume(
-  stream,
-  { group: 'bench', concurrency: 200 },
-  { [ORDER_TYPE]: () => void seen++ },
-)
-const batch = orders(250).map((data) => ({ type: ORDER_TYPE, data }) as const)
+const [url, name, count] = process.argv.slice(2)
 
-/** Never far ahead of the worker, so that Redis stays small. */
-async function consume(events: number): Promise<void> {
-  const goal = seen + events
-  for (let published = 0; published < events; published += 1_000) {
-    await Promise.all([batch, batch, batch, batch].map((part) => bus.publishMany(stream, part)))
-    while (seen < goal - events + published) await new Promise((resolve) => setTimeout(resolve, 1))
-  }
-  while (seen < goal || worker.status.held > 0) await new Promise((resolve) => setTimeout(resolve, 1))
-}
-
-function residentMegabytes(): number {
+/** In MB, without what only waits for the collector. */
+function memory() {
   globalThis.gc!()
-  return process.memoryUsage.rss() / 1e6
+  const { rss, heapUsed } = process.memoryUsage()
+  return { resident: rss / 1e6, heap: heapUsed / 1e6 }
 }
 
-await consume(WARM_UP)
-const before = residentMegabytes()
-await consume(count)
-process.send!(residentMegabytes() - before)
+const bus = await connect({ url: url! })
+const all = countdown(Number(count))
+const before = memory()
+const worker = await bus.consume(
+  orderStream(name!),
+  { group: 'bench', concurrency: 200 },
+  { [ORDER_TYPE]: async ({ event }) => all.seen(event.data) },
+)
+await all.done
+await worker.stop(5_000)
+const after = memory()
+const growth: Growth = {
+  growthMb: after.resident - before.resident,
+  heapGrowthMb: after.heap - before.heap,
+}
+process.send!(growth)
 await bus.close()
 process.disconnect()

@@ -4,29 +4,30 @@ import type { Scenario } from './scenarios.ts'
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 })
 
 /** A table for people: what each contender did, and how many times that Millrace did. */
-export function scenarioTable(
-  name: string,
-  { targets, floor }: Scenario,
-  rates: Record<string, number>,
-): string {
+export function scenarioTable({ title, aims, floor }: Scenario, rates: Record<string, number>): string {
   const own = rates['millrace']!
-  const lines = Object.entries(rates).map(([contender, rate]) => {
-    const target = targets.find(({ than }) => than === contender)
-    const ratio = contender === 'millrace' ? '' : `millrace is ${(own / rate).toFixed(2)} x`
-    const aim = target
-      ? `aim ${target.times} x`
-      : contender === 'millrace' && floor
-        ? `aim ${whole.format(floor)}`
-        : ''
-    return `  ${contender.padEnd(10)} ${whole.format(rate).padStart(9)} events/s   ${ratio.padEnd(20)} ${aim}`
+  const rows = Object.entries(rates).map(([contender, rate]) => {
+    const measured = `  ${contender.padEnd(10)} ${whole.format(rate).padStart(9)} events/s`
+    if (contender === 'millrace') return measured + (floor ? against(own, '>=', floor, whole.format) : '')
+    const ratio = `   Millrace is ${(own / rate).toFixed(2).padStart(5)} x that`
+    const aim = aims[contender]
+    return measured + ratio + (aim ? against(own / rate, '>=', aim, String) : '')
   })
-  return [name, ...lines].join('\n')
+  return [title, ...rows].join('\n')
 }
 
-export const memoryTable = ({ restMb, readySeconds, growthMb }: Memory): string =>
-  [
-    'memory',
-    `  service at rest       ${restMb.toFixed(0)} MB    aim < 130 MB`,
-    `  start to ready        ${readySeconds.toFixed(2)} s    aim < 3 s`,
-    `  growth by the events  ${growthMb.toFixed(0)} MB    aim < 50 MB`,
+export function memoryTable(memory: Memory, events: number): string {
+  const row = (what: string, value: number, unit: string, aim: number) =>
+    `  ${what.padEnd(38)} ${value.toFixed(2).padStart(7)} ${unit.padEnd(2)}${against(value, '<', aim, String)}`
+  return [
+    'The service, and memory',
+    row('service at rest, resident', memory.restMb, 'MB', 130),
+    row('start to ready', memory.readySeconds, 's', 3),
+    row(`${whole.format(events)} events through a worker add`, memory.growthMb, 'MB', 50),
   ].join('\n')
+}
+
+function against(value: number, sign: '<' | '>=', aim: number, format: (aim: number) => string): string {
+  const met = sign === '<' ? value < aim : value >= aim
+  return `   aim ${sign} ${format(aim)}: ${met ? 'met' : 'MISSED'}`
+}

@@ -1,4 +1,4 @@
-import pg from 'pg'
+import { Client } from 'pg'
 import { countdown, fill } from '../consume/stream.ts'
 import type { StartContender } from '../contender.ts'
 import { connect, openPostgres, orderStream } from '../millrace.ts'
@@ -10,7 +10,7 @@ const start: StartContender = async ({ redis, postgres }) => {
   const client = await rawClient(redis)
   const bus = await connect({ url: redis })
   const { audit: trail } = await openPostgres({ url: postgres! })
-  const database = new pg.Client({ connectionString: postgres })
+  const database = new Client({ connectionString: postgres })
   await database.connect()
   return {
     prepare: ({ name, count }) => fill(client, name, count),
@@ -32,7 +32,7 @@ const start: StartContender = async ({ redis, postgres }) => {
   }
 }
 
-async function checkRows(database: pg.Client, stream: string, wanted: number): Promise<void> {
+async function checkRows(database: Client, stream: string, wanted: number): Promise<void> {
   const { rows } = await database.query<{ processed: string }>(
     `SELECT count(*) AS processed FROM millrace_audit WHERE stream = $1 AND state = 'processed'`,
     [stream],

@@ -114,7 +114,7 @@ describe('a connection that breaks', () => {
     proxy.swallow('both')
     const start = performance.now()
     expect((await failureOf(claiming)).code).toBe('REDIS_UNCERTAIN')
-    expect(performance.now() - start).toBeLessThan(3_000)
+    expect(performance.now() - start).toBeLessThan(10_000)
     proxy.pass()
     const [position] = await append(1)
     const claims: Claim[] = []
@@ -166,10 +166,11 @@ describe('a connection that breaks', () => {
     const stop = new AbortController()
     const claiming = consumer.claim(10, 1_000, stop.signal)
     await someoneBlocks()
-    const start = performance.now()
+    await admin.send(['CONFIG', 'RESETSTAT'])
     stop.abort()
     expect(await claiming).toEqual([])
-    expect(performance.now() - start).toBeLessThan(500)
+    // Had it ended by its own BLOCK, nobody would have been woken.
+    expect(await admin.send(['INFO', 'commandstats'])).toContain('client|unblock')
   })
 
   test('does not hide what was lost meanwhile: the next heartbeat tells', async () => {

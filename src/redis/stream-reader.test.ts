@@ -108,7 +108,7 @@ test('a half-open connection is noticed while a read waits', async () => {
   proxy.swallow('both')
   const start = performance.now()
   expect(await failure).toMatchObject({ code: 'REDIS_UNCERTAIN' })
-  expect(performance.now() - start).toBeLessThan(4_500)
+  expect(performance.now() - start).toBeLessThan(12_000)
 })
 
 test('what is there is read without a wait, in pages', async () => {

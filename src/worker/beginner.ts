@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { Claim, Consumer } from '../core/stream-log.ts'
 import { pause } from '../core/pause.ts'
 
@@ -17,6 +18,7 @@ export class Beginner {
   constructor(consumer: Consumer, signal: AbortSignal) {
     this.#consumer = consumer
     this.#signal = signal
+    setMaxListeners(0, signal) // every job that waits out an outage listens
   }
 
   /** Whether the entry is still ours and may run; waits out an outage of the log. */

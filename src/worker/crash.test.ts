@@ -59,7 +59,7 @@ describe('a worker that is killed', () => {
     await child.ended
     const start = performance.now()
     await until('the takeover', () => taken.length === 8)
-    expect(performance.now() - start).toBeLessThan(DEAD_AFTER_MS + 1_000)
+    expect(performance.now() - start).toBeLessThan(DEAD_AFTER_MS + 5_000)
     expect(taken.map(({ position }) => position).sort()).toEqual(positions)
     // Which of those that were handed out had started can't be known, so all of them count as started once.
     expect(taken.map(({ attempt }) => attempt)).toEqual(positions.map(() => 2))
@@ -166,7 +166,7 @@ describe('a process whose worker was stopped', () => {
     const start = performance.now()
     child.kill('SIGTERM')
     expect([await child.ended, child.output]).toEqual([0, ''])
-    expect(performance.now() - start).toBeLessThan(8_000)
+    expect(performance.now() - start).toBeLessThan(20_000)
     await mortal.stop()
   })
 })

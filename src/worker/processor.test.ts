@@ -225,6 +225,25 @@ test.each([
   ])
 })
 
+test('a log that can not write starts down is waited for, by any number of jobs', async () => {
+  const warnings: Error[] = []
+  const warn = (warning: Error) => warnings.push(warning)
+  globalThis.process.on('warning', warn)
+  let refusals = 0
+  const begin = consumer.begin.bind(consumer)
+  consumer.begin = (claims) => (refusals++ < 2 ? Promise.reject(new Error('not now')) : begin(claims))
+  const started: string[] = []
+  process(({ position }) => void started.push(position), { concurrency: 30 })
+  await processor.accept(Array.from({ length: 30 }, (_, sequence) => entry(`1-${sequence}`, 2, 'retry')))
+  await until('all', async () => {
+    await consumer.endAll()
+    return started.length === 30
+  })
+  globalThis.process.off('warning', warn)
+  expect(consumer.begun).toHaveLength(30)
+  expect(warnings).toEqual([])
+})
+
 test('what died twice runs alone, and its neighbours wait', async () => {
   const running: string[] = []
   const beside: string[][] = []

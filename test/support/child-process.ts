@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
 
 export interface ChildOptions {
   url: string
@@ -14,7 +14,7 @@ export interface ChildOptions {
 
 export type ChildLine = { start?: string; attempt?: number; aborted?: string; ready?: true; stopped?: true }
 
-const SCRIPT = join(import.meta.dirname, 'worker-child.ts')
+const SCRIPT = fileURLToPath(new URL('./worker-child.ts', import.meta.url))
 
 /** A worker in a process of its own. */
 export class WorkerChild {
