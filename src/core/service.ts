@@ -2,7 +2,10 @@
 export interface Service {
   /** Resolves when it runs. Rejects when it can't; then nothing is left running. */
   start(): Promise<void>
-  /** Idempotent. Resolves when nothing runs any more, at the latest `deadlineMs` after the first call. */
+  /**
+   * Idempotent. Resolves when nothing runs any more. What still runs `deadlineMs` after the first call is cut off;
+   * letting go of servers that do not answer can take a few seconds more.
+   */
   stop(deadlineMs: number): Promise<void>
 }
 

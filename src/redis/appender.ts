@@ -77,7 +77,7 @@ interface Lane {
 /**
  * Writes entries. Calls made close together travel as one command per stream, in the order of the calls. Entries wait
  * here while there is no connection, within bounds; an entry whose reply was lost is sent again only if its
- * idempotency key makes that safe.
+ * idempotency key makes that safe. What is sent again can come after later calls: await a publish where order counts.
  */
 export class Appender {
   readonly #connection: Connection

@@ -25,7 +25,7 @@ export class RedisConsumer implements Consumer {
   readonly #who: { stream: string; group: string; consumer: string }
   /** Position → attempt. */
   readonly #held = new Map<string, number>()
-  /** On their way out: held until the call has succeeded. */
+  /** On their way out: ours no more if the call succeeds, still ours if it fails. */
   readonly #settling = new Set<readonly Outcome[]>()
   /** Pending to us on the server without our knowing, when a heartbeat looked: perhaps a reply was lost. */
   #stranded: string[] = []
@@ -99,7 +99,9 @@ export class RedisConsumer implements Consumer {
       this.#untold.push(...(await this.#beat()))
       this.#readFailed = false
     }
-    const stranded = this.#stranded.filter((position) => !this.#held.has(position))
+    if (this.#stranded.length === 0) return undefined
+    const leaving = new Set([...this.#settling].flat().map(({ position }) => position))
+    const stranded = this.#stranded.filter((position) => !this.#held.has(position) && !leaving.has(position))
     this.#stranded = []
     return stranded.length > 0 ? this.#commands.adopt(stranded) : undefined
   }
@@ -156,15 +158,29 @@ export class RedisConsumer implements Consumer {
   }
 
   async settle(outcomes: readonly Outcome[]): Promise<string[]> {
+    const held = this.#held.size
+    const attempts = outcomes.map(({ position }) => this.#letGo(position))
     this.#settling.add(outcomes)
     try {
-      const lost = await this.#lostWithGroup(this.#commands.settle(outcomes, this.#held.size), outcomes)
-      for (const { position } of outcomes) this.#held.delete(position)
-      return lost
+      return await this.#lostWithGroup(this.#commands.settle(outcomes, held), outcomes)
+    } catch (error) {
+      outcomes.forEach(({ position }, index) => this.#holdAgain(position, attempts[index]))
+      throw error
     } finally {
       this.#settling.delete(outcomes)
       if (outcomes.some(({ kind }) => kind === 'retry' || kind === 'release')) this.#pollSoon()
     }
+  }
+
+  /** Before the call and not after it: what is parked may be claimed again before we hear that it was parked. */
+  #letGo(position: string): number | undefined {
+    const attempt = this.#held.get(position)
+    this.#held.delete(position)
+    return attempt
+  }
+
+  #holdAgain(position: string, attempt: number | undefined): void {
+    if (attempt !== undefined && !this.#held.has(position)) this.#held.set(position, attempt)
   }
 
   /** What was parked may be due before the read that waits comes to its end. */
@@ -181,7 +197,7 @@ export class RedisConsumer implements Consumer {
   async #beat(): Promise<string[]> {
     const now = Date.now()
     const resetIdle = now >= this.#nextIdleResetAt
-    const held = this.#staying()
+    const held = [...this.#held.keys()]
     const beat = this.#commands.heartbeat(held, resetIdle).then(({ lost, unknown }) => {
       if (resetIdle) this.#nextIdleResetAt = now + this.#minIdleMs / 3
       this.#stranded = unknown
@@ -194,13 +210,6 @@ export class RedisConsumer implements Consumer {
     )
     // What was settled while the answer travelled is not lost.
     return this.#forget(lost.filter((position) => this.#held.has(position)))
-  }
-
-  /** What is on its way out may be gone when the server looks, and would seem lost. */
-  #staying(): string[] {
-    const leaving = new Set<string>()
-    for (const outcomes of this.#settling) for (const { position } of outcomes) leaving.add(position)
-    return [...this.#held.keys()].filter((position) => !leaving.has(position))
   }
 
   async leave(): Promise<void> {

@@ -2,3 +2,4 @@ export { startTestPostgres, startTestRedis, type TestServer } from '../engines/t
 export { streamLogConformance } from './conformance.ts'
 export type { Features, OpenLog, Runner, StreamLogAdapter } from './conformance/adapter.ts'
 export { MemoryStreamLog, type MemoryStreamLogOptions } from './memory-log.ts'
+export { startFaultProxy, type FaultProxy } from './fault-proxy.ts'
