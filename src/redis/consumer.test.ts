@@ -173,7 +173,7 @@ describe('a connection that breaks', () => {
     await reading
     // Had the read ended by its own BLOCK, nobody would have been woken.
     const stats = () => admin.send<string>(['INFO', 'commandstats'])
-    await until('a wake-up', async () => (await stats()).includes('client|unblock'))
+    await expect.poll(stats).toContain('client|unblock')
   })
 
   test('does not hide what was lost meanwhile: the next heartbeat tells', async () => {
