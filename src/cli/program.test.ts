@@ -64,7 +64,7 @@ describe('serve --app', () => {
     io = new CapturedIo()
     const group = '{ stream: "s", options: { group: "g" }, handler() {} }'
     expect(await run(io, file(`export default { handlers: [${group}, ${group}] }`))).toBe(EXIT.usage)
-    expect(io.stderr.text).toContain('the group "g on s" twice')
+    expect(io.stderr.text).toContain('the group "g" on "s" twice')
   })
 })
 
