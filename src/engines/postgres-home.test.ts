@@ -15,18 +15,21 @@ beforeEach(async () => {
 })
 afterEach(() => removeFolder(dir))
 
-test.skipIf(isRoot)('an ordinary user has all in the folder', async () => {
+test.skipIf(isRoot)('an ordinary user has all in the folder (not for root)', async () => {
   chmodSync(dir, 0o700)
   expect(await postgresHome(dir)).toEqual({ folder: dir, account: undefined })
 })
 
-test.runIf(isRoot)('root hands the data to another account, in the folder if that gets there', async () => {
-  const { folder, account } = await postgresHome(dir)
-  expect(folder).toBe(dir)
-  expect(account?.uid).toBeGreaterThan(0)
-})
+test.runIf(isRoot)(
+  'root hands the data to another account, in the folder if that gets there (for root alone)',
+  async () => {
+    const { folder, account } = await postgresHome(dir)
+    expect(folder).toBe(dir)
+    expect(account?.uid).toBeGreaterThan(0)
+  },
+)
 
-test.runIf(isRoot)('else in a folder elsewhere, which is found again', async () => {
+test.runIf(isRoot)('else in a folder elsewhere, which is found again (for root alone)', async () => {
   chmodSync(dir, 0o700)
   const engine = await postgresEngine({ dir, env: {} })
   const elsewhere = readlinkSync(join(dir, 'elsewhere'))
