@@ -2,6 +2,7 @@ import type { Claim, Outcome } from '../core/stream-log.ts'
 import { comparePositions } from '../core/position.ts'
 import type { Connection } from './connection.ts'
 import * as scripts from './group-scripts.ts'
+import { acknowledgeScript, beginScript, deadLetterScript, parkScript } from './settle-scripts.ts'
 import { deadLetterKey, groupKeys, type GroupKeys } from './keys.ts'
 import type { Script } from './script.ts'
 
@@ -64,7 +65,7 @@ export class GroupCommands {
   async begin(claims: readonly Claim[]): Promise<string[]> {
     if (claims.length === 0) return []
     const args = claims.flatMap(({ position, attempt }) => [position, String(attempt)])
-    return this.#run(scripts.beginScript, args)
+    return this.#run(beginScript, args)
   }
 
   async heartbeat(held: readonly string[], resetIdle: boolean) {
@@ -98,7 +99,7 @@ export class GroupCommands {
     const positions: string[] = []
     for (const { kind, position } of outcomes) if (kind === 'acknowledge') positions.push(position)
     if (positions.length === 0) return positions
-    return this.#run(scripts.acknowledgeScript, [String(held), ...positions.sort(comparePositions)])
+    return this.#run(acknowledgeScript, [String(held), ...positions.sort(comparePositions)])
   }
 
   async #park(outcomes: readonly Outcome[]): Promise<string[]> {
@@ -108,7 +109,7 @@ export class GroupCommands {
       const delayMs = outcome.kind === 'retry' ? Math.ceil(outcome.delayMs) : 0
       args.push(outcome.position, String(outcome.attempts), String(delayMs))
     }
-    return args.length === 0 ? [] : this.#run(scripts.parkScript, args)
+    return args.length === 0 ? [] : this.#run(parkScript, args)
   }
 
   async #bury(outcomes: readonly Outcome[]): Promise<string[]> {
@@ -118,9 +119,7 @@ export class GroupCommands {
       const { error, reason } = outcome.letter
       args.push(outcome.position, String(outcome.attempts), error, reason, new Date().toISOString())
     }
-    return args.length === 1
-      ? []
-      : this.#run(scripts.deadLetterScript, args, [deadLetterKey(this.#keys.stream)])
+    return args.length === 1 ? [] : this.#run(deadLetterScript, args, [deadLetterKey(this.#keys.stream)])
   }
 
   #run<Reply>(

@@ -1,4 +1,5 @@
 import { RETRY_CONSUMER } from './keys.ts'
+import { COMPARE, FIELD, NOW } from './lua.ts'
 import { Script } from './script.ts'
 
 /*
@@ -6,50 +7,6 @@ import { Script } from './script.ts'
  * own. All of them check ownership on the server: a consumer that was paused for longer than its heartbeat may find
  * that its entries went to another, and must then change nothing.
  */
-
-const NOW = `
-local t = redis.call('TIME')
-local now = t[1] * 1000 + math.floor(t[2] / 1000)
-`
-
-/** Compares positions as pairs of numbers: as decimal text, the longer is the larger; Lua's numbers end at 2^53. */
-const COMPARE = `
-local function less(a, b)
-  local am, as = string.match(a, '^(%d+)-(%d+)$')
-  local bm, bs = string.match(b, '^(%d+)-(%d+)$')
-  if #am ~= #bm then return #am < #bm end
-  if am ~= bm then return am < bm end
-  if #as ~= #bs then return #as < #bs end
-  return as < bs
-end
-`
-
-/** \`field\` of a flat reply such as that of XINFO. */
-const FIELD = `
-local function field(flat, name)
-  for i = 1, #flat, 2 do if flat[i] == name then return flat[i + 1] end end
-end
-`
-
-/**
- * \`mine(ids)\`: which of the sorted ids are pending to ARGV[2], as a set. One range where they are most of what is
- * held (ARGV[3]: how many that is), else one look-up each.
- */
-const MINE = `
-local function mine(ids)
-  local set, held = {}, tonumber(ARGV[3])
-  if #ids * 4 >= held then
-    local limit = math.max(held, #ids) + 64
-    local rows = redis.call('XPENDING', KEYS[1], ARGV[1], ids[1], ids[#ids], limit, ARGV[2])
-    for _, row in ipairs(rows) do set[row[1]] = true end
-    if #rows < limit then return set end
-  end
-  for _, id in ipairs(ids) do
-    if not set[id] and #redis.call('XPENDING', KEYS[1], ARGV[1], id, id, 1, ARGV[2]) == 1 then set[id] = true end
-  end
-  return set
-end
-`
 
 /**
  * Creates the group where it is missing, and its stream. A group that was there before begins again where everything
@@ -177,95 +134,6 @@ for i = 3, #ARGV do
 end
 return taken
 `)
-
-/**
- * Writes down that entries start. ARGV[3…]: position and attempt in turn. Answers the positions that are not ours.
- */
-export const beginScript = new Script<string[]>(`
-local lost = {}
-for i = 3, #ARGV, 2 do
-  if #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1, ARGV[2]) == 1 then
-    redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'RETRYCOUNT', ARGV[i + 1], 'JUSTID')
-  else
-    lost[#lost + 1] = ARGV[i]
-  end
-end
-return lost
-`)
-
-/** ARGV[3]: how many entries we hold; ARGV[4…]: positions, sorted. Answers the positions that were not ours. */
-export const acknowledgeScript = new Script<string[]>(`
-${MINE}
-local ids = {}
-for i = 4, #ARGV do ids[i - 3] = ARGV[i] end
-local set = mine(ids)
-local ours, lost = {}, {}
-for _, id in ipairs(ids) do
-  if set[id] then ours[#ours + 1] = id else lost[#lost + 1] = id end
-end
-for from = 1, #ours, 1000 do
-  redis.call('XACK', KEYS[1], ARGV[1], unpack(ours, from, math.min(from + 999, #ours)))
-end
-return lost
-`)
-
-/**
- * Parks entries until their retry is due. ARGV[3…]: position, attempts and delay in ms, in turn.
- * Answers the positions that were not ours.
- */
-export const parkScript = new Script<string[]>(`
-${NOW}
-local lost = {}
-for i = 3, #ARGV, 3 do
-  local id = ARGV[i]
-  if #redis.call('XPENDING', KEYS[1], ARGV[1], id, id, 1, ARGV[2]) == 1 then
-    redis.call('XCLAIM', KEYS[1], ARGV[1], '${RETRY_CONSUMER}', 0, id, 'RETRYCOUNT', ARGV[i + 1], 'JUSTID')
-    redis.call('ZADD', KEYS[3], now + tonumber(ARGV[i + 2]), id)
-  else
-    lost[#lost + 1] = id
-  end
-end
-return lost
-`)
-
-/**
- * Copies entries to the dead letters, KEYS[5], and acknowledges them, in one step. The bytes of the fields are kept;
- * an entry of Millrace also says whence it came, so that the event keeps its identity.
- * ARGV[3]: the stream's name; ARGV[4…]: position, attempts, error, reason, time, in turn.
- * Answers the positions that were not ours.
- */
-export const deadLetterScript = new Script<string[]>(
-  `
-${FIELD}
-local kind = redis.call('TYPE', KEYS[5])['ok']
-if kind ~= 'none' and kind ~= 'stream' then return redis.error_reply('WRONGTYPE the dead letters are a ' .. kind) end
-local lost = {}
-for i = 4, #ARGV, 5 do
-  local id = ARGV[i]
-  if #redis.call('XPENDING', KEYS[1], ARGV[1], id, id, 1, ARGV[2]) == 1 then
-    local entry = redis.call('XRANGE', KEYS[1], id, id)[1]
-    local copy = entry and entry[2] or {}
-    if field(copy, 'type') and field(copy, 'data') then
-      if not field(copy, 'id') then copy[#copy + 1] = 'id' copy[#copy + 1] = id end
-      if not field(copy, 'source') then copy[#copy + 1] = 'source' copy[#copy + 1] = ARGV[3] end
-    end
-    -- More arguments than Lua can pass on: kept as JSON in one field.
-    if #copy > 6000 then copy = { 'deadletter-fields', cjson.encode(copy) } end
-    for _, part in ipairs({
-      'deadletter-stream', ARGV[3], 'deadletter-position', id, 'deadletter-group', ARGV[1],
-      'deadletter-consumer', ARGV[2], 'deadletter-attempts', ARGV[i + 1], 'deadletter-error', ARGV[i + 2],
-      'deadletter-reason', ARGV[i + 3], 'deadletter-time', ARGV[i + 4],
-    }) do copy[#copy + 1] = part end
-    redis.call('XADD', KEYS[5], '*', unpack(copy))
-    redis.call('XACK', KEYS[1], ARGV[1], id)
-  else
-    lost[#lost + 1] = id
-  end
-end
-return lost
-`,
-  { takesMemory: true },
-)
 
 /**
  * Says that the consumer lives and works on what it holds, and records the low-water mark: the position at or below
