@@ -1,7 +1,7 @@
-/** Batches under way at once, for every contender that awaits the answer of a batch. */
-const UNDER_WAY = 4
+/** For every contender, however many its batch holds: as many as two busy cores need to be busy. */
+const EVENTS_UNDER_WAY = 1_000
 
-/** Writes `total / batch.length` times the same batch. */
+/** Writes the same batch again and again, `total` events in all, with 1,000 of them on their way at any time. */
 export async function inBatches<T>(
   total: number,
   batch: readonly T[],
@@ -11,5 +11,5 @@ export async function inBatches<T>(
   const writer = async () => {
     while (left-- > 0) await write(batch)
   }
-  await Promise.all(Array.from({ length: UNDER_WAY }, writer))
+  await Promise.all(Array.from({ length: EVENTS_UNDER_WAY / batch.length }, writer))
 }

@@ -69,9 +69,8 @@ const residentMb = (pid: number): number =>
 async function measureGrowth({ redis }: Servers, events: number): Promise<Growth> {
   const client = await rawClient(redis)
   await fill(client, 'memory', events)
-  const file = join(import.meta.dirname, 'memory-main.ts')
-  const execArgv = [...process.execArgv, '--expose-gc']
-  const child = fork(file, [redis, 'memory', String(events)], { execArgv })
+  const file = join(import.meta.dirname, 'memory-main.mjs')
+  const child = fork(file, [redis, 'memory', String(events)], { execArgv: ['--expose-gc'] })
   const [growth] = (await once(child, 'message')) as [Growth]
   await once(child, 'exit')
   await client.flushAll('SYNC')

@@ -20,7 +20,7 @@ export function scenarios(scale: number): Record<string, Scenario> {
   const events = (count: number) => Math.round(count * scale)
   return {
     publish: {
-      title: 'Publishing in batches: four callers, each awaiting one batch after the other',
+      title: 'Publishing in batches, 1,000 events on their way at any time',
       entrants: [
         entrant('publish', 'millrace', events(200_000)),
         entrant('publish', 'raw', events(200_000)),

@@ -13,6 +13,8 @@ const compareDigits = (a: string, b: string): number =>
 export function comparePositions(a: string, b: string): number {
   const dashA = a.indexOf('-')
   const dashB = b.indexOf('-')
+  // Of one shape, as nearly all are, the texts compare as the numbers do, and nothing is made to compare them.
+  if (dashA === dashB && a.length === b.length) return a < b ? -1 : a > b ? 1 : 0
   return (
     compareDigits(a.slice(0, dashA), b.slice(0, dashB)) ||
     compareDigits(a.slice(dashA + 1), b.slice(dashB + 1))
