@@ -1,8 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Claim } from '../core/stream-log.ts'
 import type { Connection } from './connection.ts'
 
 /** What a reply may take beyond BLOCK before the connection counts as dead: half-open ones are noticed within 2 s. */
 const REPLY_GRACE_MS = 1_500
+const WAKE_RETRY_MS = 5
 
 type ReadReply = [stream: string, entries: [position: string, fields: string[]][]][] | null
 
@@ -15,6 +17,7 @@ export class Reader {
   #clientId = ''
   #clientIdEpoch = -1
   #reading = false
+  #waking = false
 
   constructor(
     connection: Connection,
@@ -62,11 +65,19 @@ export class Reader {
   }
 
   /**
-   * Ends a blocked read from outside. Closing its connection instead could leave an entry behind: one that Redis
-   * hands out before it notices. Where Redis won't do it, the read ends by its own BLOCK.
+   * Ends a blocked read from outside, again and again where it overtakes the read on its way. Closing its connection
+   * instead could leave an entry behind: one that Redis hands out before it notices. Where Redis won't do it, the read
+   * ends by its own BLOCK.
    */
   async #unblock(): Promise<void> {
-    await this.#control.send(['CLIENT', 'UNBLOCK', this.#clientId]).catch(() => {})
+    if (this.#waking) return
+    this.#waking = true
+    while (this.#reading) {
+      const woken = await this.#control.send<number>(['CLIENT', 'UNBLOCK', this.#clientId]).catch(() => 1)
+      if (woken === 1) break
+      await sleep(WAKE_RETRY_MS)
+    }
+    this.#waking = false
   }
 }
 
