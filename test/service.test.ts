@@ -254,6 +254,25 @@ describe('the process', () => {
     expect(service.lines.at(-1)).toMatch(/Stopped \{"reason":"SIGTERM","durationMs":\d+\}/)
   })
 
+  it('takes a signal that arrives twice at once for one, and ends at once on a second one', async () => {
+    const twice = await ServiceProcess.start(env)
+    twice.child.kill('SIGINT')
+    expect(await twice.end('SIGINT')).toBe(0)
+
+    // Redis hangs, and the stop waits for it a while.
+    const stuck = await ServiceProcess.start(env)
+    await redis.kill('SIGSTOP')
+    try {
+      stuck.child.kill('SIGINT')
+      await stuck.until(() => stuck.lines.some((line) => line.includes('Stopping')))
+      const since = performance.now()
+      await stuck.until(() => performance.now() - since > 400)
+      expect(await stuck.end('SIGINT')).toBe(130)
+    } finally {
+      await redis.kill('SIGCONT')
+    }
+  })
+
   it('gives up with exit code 1 when Redis never comes, after the attempts that it was given', async () => {
     const hopeless = {
       ...env,

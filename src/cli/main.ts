@@ -2,12 +2,20 @@
 import { constants } from 'node:os'
 import { run } from './program.ts'
 
+/** One Ctrl-C can reach us twice, from the terminal and from whoever started us; a person takes longer, in ms. */
+const SAME_SIGNAL_MS = 300
+
 const stop = new AbortController()
+let stoppedAt = 0
 for (const name of ['SIGINT', 'SIGTERM'] as const) {
   process.on(name, () => {
-    // The second time somebody means it.
-    if (stop.signal.aborted) process.exit(128 + constants.signals[name])
-    stop.abort(name)
+    if (!stop.signal.aborted) {
+      stoppedAt = performance.now()
+      stop.abort(name)
+    } else if (performance.now() - stoppedAt > SAME_SIGNAL_MS) {
+      // The second time somebody means it.
+      process.exit(128 + constants.signals[name])
+    }
   })
 }
 // Whoever reads our output may leave before its end, as `head` does.
