@@ -1,4 +1,5 @@
 import { encodeEvent } from '../core/codec.ts'
+import { sizeOf } from '../core/entry-size.ts'
 import { InvalidError, MillraceError } from '../core/errors.ts'
 import type { NewEvent } from '../core/event.ts'
 import { checkName } from '../core/names.ts'
@@ -77,10 +78,8 @@ export class Publisher {
         `an event has at most ${MAX_FIELDS} fields, this one ${fields.length / 2}`,
       )
     }
-    let units = 0
-    for (const part of fields) units += part.length
     // Counting bytes costs; a UTF-16 unit is three bytes at most, so small events need no count.
-    if (units * 3 <= this.#maxEventBytes) return
+    if (sizeOf(fields) * 3 <= this.#maxEventBytes) return
     const bytes = fields.reduce((sum, part) => sum + Buffer.byteLength(part), 0)
     if (bytes <= this.#maxEventBytes) return
     const message = `the event has ${bytes} bytes, at most ${this.#maxEventBytes} are allowed; store large data elsewhere and publish a reference`

@@ -1,4 +1,5 @@
 import { decodeEntry } from '../core/codec.ts'
+import { MAX_REPLY_SIZE, sizeOf } from '../core/entry-size.ts'
 import { MillraceError } from '../core/errors.ts'
 import type { Event } from '../core/event.ts'
 import { pause } from '../core/pause.ts'
@@ -27,8 +28,6 @@ const WAIT_MS = 5_000
 const FAULT_DELAY_MS = 200
 const FIRST_PAGE = 50
 const MAX_PAGE = 500
-/** A reply should not be larger than this, in characters. */
-const MAX_REPLY_SIZE = 16_000_000
 
 /**
  * The simple consumer: reads a stream without a group, so every reader gets every entry, and nothing is remembered
@@ -72,7 +71,7 @@ const PASSING: ReadonlySet<string> = new Set(['REDIS_UNAVAILABLE', 'REDIS_UNCERT
 /** How many entries to ask for next: as many as fit into a reply, if they are as large as these. */
 function nextPage(page: number, entries: readonly Entry[]): number {
   let size = 0
-  for (const { fields } of entries) for (const part of fields) size += part.length
+  for (const { fields } of entries) size += sizeOf(fields)
   const fits = size === 0 ? 2 * page : Math.floor((MAX_REPLY_SIZE * entries.length) / size)
   return Math.max(1, Math.min(fits, 2 * page, MAX_PAGE))
 }

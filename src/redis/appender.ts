@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { sizeOf } from '../core/entry-size.ts'
 import { MillraceError } from '../core/errors.ts'
 import type { NewEntry } from '../core/stream-log.ts'
-import { nextBatch, sizeOf, writeBatch, type Sized } from './batch.ts'
+import { nextBatch, writeBatch, type Sized } from './batch.ts'
 import type { Connection } from './connection.ts'
 import { notAStream, remedyFor, replyCode } from './errors.ts'
 

@@ -12,13 +12,6 @@ const LARGE_ENTRY_BYTES = 64_000
 /** Lua can't unpack more arguments than this with certainty. */
 const MAX_SCRIPT_FIELDS = 1_000
 
-/** Rough on purpose: UTF-16 units, which for text of any script is within a factor of three of its bytes. */
-export function sizeOf(fields: readonly string[]): number {
-  let size = 0
-  for (const part of fields) size += part.length
-  return size
-}
-
 /** An entry with the size of its fields. */
 export interface Sized {
   readonly fields: readonly string[]

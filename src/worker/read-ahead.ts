@@ -1,9 +1,9 @@
+import { MAX_REPLY_SIZE, sizeOf } from '../core/entry-size.ts'
+
 /** As much as is read ahead should keep the handlers busy for this long, in ms. */
 const HORIZON_MS = 200
 /** One claim asks for no more, so that Redis reads the next one while the handlers run this one. */
 const MAX_CLAIM = 500
-/** A reply of Redis should not be larger than this, in characters. */
-const MAX_REPLY_SIZE = 16_000_000
 
 /**
  * How many entries a worker should hold. Enough to keep its handlers busy while the next ones travel, and no more:
@@ -30,7 +30,7 @@ export class ReadAhead {
   /** Learns how large entries are. */
   took(fieldsOfEach: readonly { fields: readonly string[] }[]): void {
     let size = 0
-    for (const { fields } of fieldsOfEach) for (const part of fields) size += part.length
+    for (const { fields } of fieldsOfEach) size += sizeOf(fields)
     this.#averageSize = (this.#averageSize + size / fieldsOfEach.length) / 2
   }
 
