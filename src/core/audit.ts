@@ -5,6 +5,8 @@ import type { Entry } from './stream-log.ts'
 export interface AuditFact {
   stream: string
   entry: Entry
+  /** For a copy that was redriven or replayed to one group: the row is that of the entry which it is a copy of. */
+  copyOf?: string
   /** Absent when the entry could not be decoded. */
   event?: Event
   group: string
@@ -22,7 +24,7 @@ export interface AuditFact {
  */
 export interface AuditTrail {
   /**
-   * Writes facts, in one transaction with the inbox rows of what was processed. Resolves when they are durable; the
+   * Writes facts, in one transaction with the inbox rows of what was processed; the inbox knows a copy by its own position. Resolves when they are durable; the
    * entry may be acknowledged only then. Told twice, a fact stands once, and a later state is never undone by
    * `pending`.
    */

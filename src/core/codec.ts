@@ -128,6 +128,7 @@ class DecodedEvent implements Event {
   readonly headers: Readonly<Record<string, string>>
   readonly #position: string
   readonly #ownTime: string | undefined
+  readonly #written: unknown
 
   constructor(
     id: string,
@@ -141,10 +142,19 @@ class DecodedEvent implements Event {
     this.id = id
     this.type = type
     this.data = data
+    this.#written = data
     this.key = key
     this.headers = headers
     this.#position = position
     this.#ownTime = ownTime
+  }
+
+  static isDecoded(event: Event): event is DecodedEvent {
+    return #written in event
+  }
+
+  get written(): unknown {
+    return this.#written
   }
 
   get time(): string {
@@ -156,6 +166,23 @@ class DecodedEvent implements Event {
     const { id, type, time, data, key, headers } = this
     return { id, type, time, data, ...(key === undefined ? {} : { key }), headers }
   }
+}
+
+/**
+ * The data as it stands in the entry, also where what a schema made of it has taken its place: whoever runs an event a
+ * second time, as a batch that failed is, must not check what was checked already.
+ */
+export const writtenData = (event: Event): unknown =>
+  DecodedEvent.isDecoded(event) ? event.written : event.data
+
+/**
+ * Puts what a schema made of the data into the event's place, if it is one that was decoded for its delivery alone;
+ * making another event costs more than the rest of a delivery.
+ */
+export function replaceData(event: Event, data: unknown): boolean {
+  if (!DecodedEvent.isDecoded(event)) return false
+  ;(event as { data: unknown }).data = data
+  return true
 }
 
 /** RFC 3339, with the seconds and the zone left out where somebody does that. */
@@ -219,7 +246,8 @@ function pushHeaders(fields: string[], headers: Readonly<Record<string, string>>
   }
 }
 
-function toJson(data: unknown): string {
+/** @throws MillraceError `EVENT_INVALID` where JSON has no way to say it */
+export function toJson(data: unknown): string {
   try {
     // `undefined` is what a function or a missing value becomes; as JSON it is null.
     return JSON.stringify(data) ?? 'null'

@@ -2,13 +2,17 @@
 export type ErrorCode =
   | 'CLOSED'
   | 'CONFIGURATION_INVALID'
+  | 'ENCRYPTION_KEY_UNKNOWN'
   | 'ENGINE_LOCKED'
   | 'ENGINE_START_FAILED'
   | 'ENGINE_UNAVAILABLE'
+  | 'EVENT_FILTERED'
   | 'EVENT_INVALID'
   | 'EVENT_TOO_LARGE'
   | 'EVENT_UNDECODABLE'
+  | 'GROUP_BUSY'
   | 'HANDLER_DIED'
+  | 'HANDLER_TIMEOUT'
   | 'IDEMPOTENCY_CONFLICT'
   | 'NAME_INVALID'
   | 'PUBLISH_FAILED'
@@ -18,9 +22,14 @@ export type ErrorCode =
   | 'REDIS_UNCERTAIN'
   | 'REDIS_UNAVAILABLE'
   | 'REDIS_UNSUITABLE'
+  | 'REPLAY_CONFLICT'
   | 'DATABASE_UNAVAILABLE'
+  | 'TRANSACTION_ENDED'
+  | 'TRANSACTION_ROLLED_BACK'
+  | 'UNKNOWN_DEAD_LETTER'
   | 'UNKNOWN_GROUP'
   | 'UNKNOWN_STREAM'
+  | 'VERSION_UNKNOWN'
 
 /** The base of every error that Millrace raises on purpose: `code` to branch on, `cause` for what lies under it. */
 export class MillraceError extends Error {

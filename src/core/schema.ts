@@ -4,11 +4,15 @@ import { InvalidError, toError, type ErrorCode, type Issue } from './errors.ts'
 /** Any validator that speaks Standard Schema: zod, valibot, arktype, … */
 export type Schema<In = unknown, Out = In> = StandardSchemaV1<In, Out>
 
+export const isSchema = (value: unknown): value is Schema =>
+  typeof (value as Partial<Schema> | null | undefined)?.['~standard']?.validate === 'function'
+
 /**
  * What the schema makes of the value. Answers at once where the schema does, so that validating costs no promise on
  * the hot path.
  *
- * @throws InvalidError with the fields at fault; a schema that throws is reported the same way.
+ * @throws InvalidError with the fields at fault; a schema that throws is reported the same way, and its event becomes a
+ * dead letter at once: a schema looks at nothing but the value, so a second look would end the same.
  */
 export function validate(schema: Schema, value: unknown, what: string): unknown {
   let result: StandardSchemaV1.Result<unknown> | Promise<StandardSchemaV1.Result<unknown>>

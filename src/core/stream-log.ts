@@ -65,24 +65,64 @@ export interface Membership {
   minIdleMs?: number
   /** How long after its last heartbeat a consumer of ours counts as dead. */
   deadAfterMs?: number
+  /**
+   * One member of the group at a time gets entries: whoever holds its lease. A successor waits until the lease of a
+   * holder that died has run out (`deadAfterMs`), and first learns of everything that is pending, in the order of
+   * positions, what waits for its retry included; only then it gets what is new. Off by default.
+   */
+  exclusive?: boolean
+  /** At most so many entries are handed out in any `perMs`, over all members of the group together, redelivered ones too. */
+  rateLimit?: RateLimit
+}
+
+export interface RateLimit {
+  /** How many, at least 1. */
+  count: number
+  /** In how many ms. */
+  perMs: number
 }
 
 /** An entry that this consumer now holds, until it is settled or lost. */
 export interface Claim extends Entry {
   /** Starts so far, this one included. */
   readonly attempt: number
-  /** Where it comes from: never delivered before, due for its retry, or taken over from a consumer that died. */
-  readonly origin: 'new' | 'retry' | 'abandoned'
+  /**
+   * Where it comes from: never delivered before, due for its retry, or taken over from a consumer that died. `parked`
+   * comes to a successor in an exclusive group alone: an entry that waits for its retry and is not ours to run or to
+   * settle yet; it is told so that its key can wait for it.
+   */
+  readonly origin: 'new' | 'retry' | 'abandoned' | 'parked'
+  /** For an entry that was redriven or replayed to this group: what it is a copy of. */
+  readonly copyOf?: CopyOf
+}
+
+/** Where an entry that was handed to one group once more stood, or still stands, in the stream. */
+export interface CopyOf {
+  readonly position: string
+  readonly cause: 'redrive' | 'replay'
 }
 
 /** How a claim ended. */
 export type Outcome =
-  | { kind: 'acknowledge'; position: string }
+  | {
+      kind: 'acknowledge'
+      position: string
+      /** Entries to write, to streams of the same slot, in the same step: both happen or neither. */
+      produce?: readonly Produced[]
+      /** What {@link Consumer.reserve} was asked with; remembered in the same step, so that a second one is a duplicate. */
+      identity?: string
+    }
   /** Waits `delayMs`, durably and for this group alone, then is claimed again with the next attempt. */
   | { kind: 'retry'; position: string; attempts: number; delayMs: number }
-  /** Given back: claimed again at once by whoever asks first. `attempts` are the starts that count so far. */
-  | { kind: 'release'; position: string; attempts: number }
-  | { kind: 'dead-letter'; position: string; attempts: number; letter: DeadLetter }
+  /** Given back: claimed again by whoever asks first, after `delayMs` (0). `attempts` are the starts that count so far. */
+  | { kind: 'release'; position: string; attempts: number; delayMs?: number }
+  /** `identity` is free again: another entry of the same may run. */
+  | { kind: 'dead-letter'; position: string; attempts: number; letter: DeadLetter; identity?: string }
+
+export interface Produced {
+  readonly stream: string
+  readonly fields: readonly string[]
+}
 
 export interface DeadLetter {
   /** What kind of failure, low in cardinality: an error's code or class. */
@@ -91,6 +131,19 @@ export interface DeadLetter {
   reason: string
 }
 
+/** An entry that should run once among all that carry the same identity. */
+export interface Reservation {
+  readonly position: string
+  /** Of the event, such as its source and id together. */
+  readonly identity: string
+}
+
+/**
+ * `run`: this entry is the first of its identity, now or by an earlier start. `duplicate`: another one was
+ * acknowledged, so this one needs no run. `wait`: another one is under way, and may still fail.
+ */
+export type Verdict = 'run' | 'duplicate' | 'wait'
+
 /**
  * One member of a group. `claim` calls never overlap; everything else may run beside one.
  * Only the worker settles claims.
@@ -98,7 +151,8 @@ export interface DeadLetter {
 export interface Consumer {
   /**
    * Entries to run: due retries, abandoned ones and new ones. Waits up to `waitMs` for the first, less if a retry is
-   * due sooner, and answers none when nothing came or `signal` was aborted. It heals a group that is gone. Connection
+   * due sooner, and answers none when nothing came or `signal` was aborted, while the group is paused or its rate is
+   * used up, or while another member holds the lease of an exclusive group. It heals a group that is gone. Connection
    * faults are raised; the caller backs off and calls again, and nothing is lost by it.
    */
   claim(limit: number, waitMs: number, signal: AbortSignal): Promise<Claim[]>
@@ -108,6 +162,18 @@ export interface Consumer {
    * positions that are no longer ours and must not run.
    */
   begin(claims: readonly Claim[]): Promise<string[]>
+
+  /** Makes entries that wait for their retry due now; what does not wait is left alone. */
+  expedite(positions: readonly string[]): Promise<void>
+
+  /** Which of these entries wait for their retry still, in this group. */
+  waiting(positions: readonly string[]): Promise<string[]>
+
+  /**
+   * Reserves identities for the entries that carry them, for `ttlMs`, and answers a verdict for each. A reservation
+   * belongs to its position, whoever runs it, so it survives a crash between the effect and the acknowledgement.
+   */
+  reserve(reservations: readonly Reservation[], ttlMs: number): Promise<Verdict[]>
 
   /**
    * Settles claims, each if it is still ours; answers the positions that were not, which are all where the group is

@@ -1,7 +1,8 @@
 import { MillraceError } from './errors.ts'
 import type { NewEvent } from './event.ts'
 import { checkName } from './names.ts'
-import { validate, type Schema } from './schema.ts'
+import { isSchema, validate, type Schema } from './schema.ts'
+import { DATA_VERSION, newestVersion } from './versioned.ts'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 
 /** The types of events that a stream carries, each with the schema of its data. */
@@ -34,7 +35,7 @@ export function stream<const S extends Schemas>(name: string, schemas: S): Strea
   checkName('stream name', name)
   for (const [type, schema] of Object.entries(schemas)) {
     checkName('event type', type)
-    if (typeof schema?.['~standard']?.validate !== 'function') {
+    if (!isSchema(schema)) {
       const message = `the schema of "${type}" on "${name}" is no Standard Schema validator (zod, valibot, arktype, …)`
       throw new MillraceError('CONFIGURATION_INVALID', message)
     }
@@ -61,6 +62,22 @@ export function checkEvent(declaration: StreamDeclaration, event: NewEvent): voi
       `the stream "${declaration.name}" declares no type "${event.type}"; it declares: ${known}`,
     )
   }
+  if (event.headers !== undefined) checkVersion(schema, event)
   const checked = validate(schema, event.data, `${event.type} on "${declaration.name}"`)
   if (checked instanceof Promise) return checked.then(() => {})
+}
+
+/** Another version than the newest would be checked against the wrong schema, here and wherever it is consumed. */
+function checkVersion(schema: Schema, { type, headers }: NewEvent): void {
+  const version = headers?.[DATA_VERSION]
+  const newest = newestVersion(schema)
+  if (version === undefined || version === String(newest)) return
+  const message = `the header "${DATA_VERSION}" is ${version}, and what is published of "${type}" is version ${newest}; leave it out`
+  throw new MillraceError('EVENT_INVALID', message)
+}
+
+/** The event as it is written: with the version of its data where that is not the first. It was checked before. */
+export function withVersion(declaration: StreamDeclaration, event: NewEvent): NewEvent {
+  const newest = newestVersion(declaration.schemas[event.type]!)
+  return newest === 1 ? event : { ...event, headers: { ...event.headers, [DATA_VERSION]: String(newest) } }
 }
