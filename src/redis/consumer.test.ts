@@ -365,3 +365,33 @@ describe('dead letters that can not be written', () => {
     expect(await pendingTo(RETRY_CONSUMER)).toBe(1)
   })
 })
+
+describe('a crowd of consumers that died', () => {
+  test('is tidied up by and by, each call a bounded part of it, and nothing that they held is lost', async () => {
+    const crowd = 2_000
+    await append(crowd / 10)
+    await admin.send(['XGROUP', 'CREATE', stream, GROUP, '0'])
+    const sends: Promise<unknown>[] = []
+    for (let n = 0; n < crowd; n++) {
+      const read = ['XREADGROUP', 'GROUP', GROUP, `dead-${n}`, 'COUNT', '1', 'STREAMS', stream, '>']
+      sends.push(admin.send(n % 10 === 0 ? read : ['XGROUP', 'CREATECONSUMER', stream, GROUP, `dead-${n}`]))
+      sends.push(admin.send(['ZADD', groupKeys(stream, GROUP).heartbeats, '1', `dead-${n}`]))
+    }
+    await Promise.all(sends)
+    const consumer = await join({ consumer: 'alive' })
+    keepAlive(consumer)
+    const claimed = new Set<string>()
+    let largestStep = 0
+    let before = crowd + 1
+    await until('the tidying', async () => {
+      for (const { position } of await claim(consumer)) claimed.add(position)
+      const left = (await heartbeats()).length
+      largestStep = Math.max(largestStep, before - left)
+      before = left
+      return left === 1
+    })
+    expect(claimed.size).toBe(crowd / 10)
+    expect(largestStep).toBeLessThanOrEqual(100)
+    expect(await consumerNames()).toEqual(['alive'])
+  })
+})

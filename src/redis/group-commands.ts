@@ -1,47 +1,84 @@
-import type { Claim, Outcome } from '../core/stream-log.ts'
 import { comparePositions } from '../core/position.ts'
+import type { Claim } from '../core/stream-log.ts'
+import * as claims from './claim-scripts.ts'
 import type { Connection } from './connection.ts'
+import type { GroupScript, Reading } from './group-script.ts'
 import * as scripts from './group-scripts.ts'
-import { acknowledgeScript, beginScript, deadLetterScript, parkScript } from './settle-scripts.ts'
-import { deadLetterKey, groupKeys, type GroupKeys } from './keys.ts'
-import type { Script } from './script.ts'
+import { deadLetterKey, groupKeys, inletKey, type GroupKeys } from './keys.ts'
 
-/** More would hold up other clients for longer than a few milliseconds. */
-const MAX_OUTCOMES_PER_CALL = 1_000
+/** More in one script would hold up other clients for longer than a few milliseconds. */
+const MAX_ENTRIES_PER_CALL = 250
+const SWEEP_PAGE = 1_000
+const CONSUMERS_PAGE = 100
 
-/** The scripts of one consumer in one group, typed. Nothing here remembers anything. */
+/** Who asks, and what it reads. */
+export interface Who extends Reading {
+  /** Of an inlet, the stream beside it. */
+  readonly stream: string
+  readonly group: string
+  readonly consumer: string
+}
+
+/** The scripts by which one consumer comes, is handed entries, lives and goes, typed. Nothing here remembers anything. */
 export class GroupCommands {
+  readonly who: Who
   readonly #connection: Connection
   readonly #keys: GroupKeys
-  readonly #group: string
-  readonly #consumer: string
+  readonly #lease: string
+  readonly #onTrimmed: (positions: readonly string[]) => void
 
-  constructor(connection: Connection, stream: string, group: string, consumer: string) {
+  /** @param onTrimmed told of entries that were pending and had been trimmed */
+  constructor(
+    connection: Connection,
+    who: Who,
+    onTrimmed: (positions: readonly string[]) => void = () => {},
+  ) {
+    const { stream, group, inlet } = who
+    this.who = who
     this.#connection = connection
-    this.#keys = groupKeys(stream, group)
-    this.#group = group
-    this.#consumer = consumer
+    this.#keys = groupKeys(inlet ? inletKey(stream, group) : stream, group)
+    this.#lease = groupKeys(stream, group).lease
+    this.#onTrimmed = onTrimmed
   }
 
   /** Answers whether the group was missing. */
   async ensureGroup(start: string): Promise<boolean> {
-    return (await this.#run(scripts.ensureGroupScript, [start])) === 1
+    return (await this.run(scripts.ensureGroupScript, [start])) === 1
   }
 
   async poll(limit: number, deadAfterMs: number) {
-    const args = [String(limit), String(deadAfterMs)]
-    const [wait, silentConsumers, rows] = await this.#run(scripts.pollScript, args)
-    return { due: toClaims(rows, 'retry'), untilNextMs: wait < 0 ? Infinity : wait, silentConsumers }
+    const count = Math.min(limit, MAX_ENTRIES_PER_CALL)
+    const { stream, group } = this.who
+    const args = [String(count), String(deadAfterMs)]
+    const reply = await this.run(claims.pollScript, args, [inletKey(stream, group)])
+    const [wait, silent, paused, inlet, rows, trimmed] = reply
+    this.tellTrimmed(trimmed)
+    const untilNextMs = wait < 0 ? Infinity : wait
+    const due = toClaims(rows, 'retry')
+    return { due, full: due.length === count, untilNextMs, silent, paused: paused === 1, inlet: inlet === 1 }
   }
 
-  /** Sees to it that everything that waits for its retry has a time. */
-  async sweep(): Promise<void> {
-    for (let cursor = '-'; cursor !== '';) cursor = await this.#run(scripts.sweepScript, [cursor, '1000'])
+  /** One page; answers from where to go on, or `''`, and how many had lost their time. */
+  sweep(cursor: string): Promise<[next: string, found: number]> {
+    return this.run(claims.sweepScript, [cursor, String(SWEEP_PAGE)])
   }
 
-  async survey() {
-    const rows = await this.#run(scripts.surveyScript, [])
-    return rows.map(([name, pending, silentMs]) => ({ name, pending, silentMs }))
+  /** One page of silent consumers of ours: those that hold nothing are removed, the others named. */
+  async tidyConsumers(deadAfterMs: number) {
+    const args = [String(deadAfterMs), String(CONSUMERS_PAGE)]
+    const [holding, more] = await this.run(scripts.janitorScript, args)
+    return { holding, more: more === 1 }
+  }
+
+  /** Consumers of other software that hold entries. */
+  async strangers(): Promise<string[]> {
+    const names: string[] = []
+    for (let skip = 0, more = 1; more === 1; skip += CONSUMERS_PAGE) {
+      const [page, next] = await this.run(scripts.strangersScript, [String(skip), String(CONSUMERS_PAGE)])
+      names.push(...page)
+      more = next
+    }
+    return names
   }
 
   async takeOver(from: {
@@ -51,91 +88,90 @@ export class GroupCommands {
     limit: number
     silentMs: number
   }) {
-    const { consumer, minIdleMs, cursor, limit, silentMs } = from
-    const scan = Math.max(limit, 500)
-    const args = [consumer, String(minIdleMs), cursor, String(limit), String(scan), String(silentMs)]
-    const [next, idleMs, rows] = await this.#run(scripts.takeOverScript, args)
+    const { consumer, minIdleMs, cursor, silentMs } = from
+    const limit = String(Math.min(from.limit, MAX_ENTRIES_PER_CALL))
+    const scan = minIdleMs === 0 ? limit : String(MAX_ENTRIES_PER_CALL)
+    const args = [consumer, String(minIdleMs), cursor, limit, scan, String(silentMs)]
+    const [next, idleMs, rows, trimmed] = await this.run(claims.takeOverScript, args)
+    this.tellTrimmed(trimmed)
     return { next, idleMs, claims: toClaims(rows, 'abandoned') }
   }
 
   async adopt(positions: readonly string[]): Promise<Claim[]> {
-    return toClaims(await this.#run(scripts.adoptScript, positions), 'abandoned')
+    const adopted: Claim[] = []
+    for (const part of pages(positions, MAX_ENTRIES_PER_CALL)) {
+      const [rows, trimmed] = await this.run(claims.adoptScript, part)
+      this.tellTrimmed(trimmed)
+      adopted.push(...toClaims(rows, 'abandoned'))
+    }
+    return adopted
   }
 
-  async begin(claims: readonly Claim[]): Promise<string[]> {
-    if (claims.length === 0) return []
-    const args = claims.flatMap(({ position, attempt }) => [position, String(attempt)])
-    return this.#run(beginScript, args)
+  /** New entries that are there now; without any, `after` is where the next one comes. */
+  async read(limit: number): Promise<{ entries: Claim[]; after: string }> {
+    const [rows, after] = await this.run(claims.readScript, [String(Math.min(limit, MAX_ENTRIES_PER_CALL))])
+    return { entries: rows.map(([position, fields]) => toClaim([position, 0, fields], 'new')), after }
   }
 
-  async heartbeat(held: readonly string[], resetIdle: boolean) {
-    const [lost, unknown] = await this.#run(scripts.heartbeatScript, [resetIdle ? '1' : '0', ...held])
+  /** A page of everything that is pending, for the new holder of the lease, and where to go on, or `''`. */
+  async recover(cursor: string, limit: number) {
+    const args = [cursor, String(Math.min(limit, MAX_ENTRIES_PER_CALL))]
+    const [next, rows, trimmed, paused] = await this.run(claims.recoverScript, args)
+    this.tellTrimmed(trimmed)
+    const found = rows.map(([position, starts, fields, parked]) =>
+      toClaim([position, starts, fields], parked === 1 ? 'parked' : 'abandoned'),
+    )
+    return { next, claims: found, paused: paused === 1 }
+  }
+
+  async heartbeat(held: readonly string[]) {
+    const [lost, unknown] = await this.run(scripts.heartbeatScript, held)
     return { lost, unknown }
   }
 
-  async removeConsumer(name: string, silentMs: number): Promise<void> {
-    await this.#run(scripts.removeConsumerScript, [name, String(silentMs)])
+  /** Says of entries that they are worked on. */
+  async resetIdle(positions: readonly string[]): Promise<void> {
+    for (const part of pages(positions, MAX_ENTRIES_PER_CALL))
+      this.tellTrimmed(await this.run(scripts.resetIdleScript, part))
   }
 
   async leave(): Promise<void> {
-    while ((await this.#run(scripts.leaveScript, ['1000'])) > 0);
-  }
-
-  /** @param held how many entries the consumer holds, of which the outcomes are a part */
-  async settle(outcomes: readonly Outcome[], held: number): Promise<string[]> {
-    const lost: string[] = []
-    for (let from = 0; from < outcomes.length; from += MAX_OUTCOMES_PER_CALL) {
-      const part = outcomes.slice(from, from + MAX_OUTCOMES_PER_CALL)
-      lost.push(
-        ...(await this.#acknowledge(part, held)),
-        ...(await this.#park(part)),
-        ...(await this.#bury(part)),
-      )
+    for (let count = 1; count > 0;) {
+      const [handedBack, trimmed] = await this.run(scripts.leaveScript, [String(MAX_ENTRIES_PER_CALL)])
+      this.tellTrimmed(trimmed)
+      count = handedBack
     }
-    return lost
   }
 
-  async #acknowledge(outcomes: readonly Outcome[], held: number): Promise<string[]> {
-    const positions: string[] = []
-    for (const { kind, position } of outcomes) if (kind === 'acknowledge') positions.push(position)
-    if (positions.length === 0) return positions
-    return this.#run(acknowledgeScript, [String(held), ...positions.sort(comparePositions)])
+  tellTrimmed(positions: readonly string[]): void {
+    if (positions.length > 0) this.#onTrimmed(positions)
   }
 
-  async #park(outcomes: readonly Outcome[]): Promise<string[]> {
-    const args: string[] = []
-    for (const outcome of outcomes) {
-      if (outcome.kind !== 'retry' && outcome.kind !== 'release') continue
-      const delayMs = outcome.kind === 'retry' ? Math.ceil(outcome.delayMs) : 0
-      args.push(outcome.position, String(outcome.attempts), String(delayMs))
-    }
-    return args.length === 0 ? [] : this.#run(parkScript, args)
-  }
-
-  async #bury(outcomes: readonly Outcome[]): Promise<string[]> {
-    const args = [this.#keys.stream]
-    for (const outcome of outcomes) {
-      if (outcome.kind !== 'dead-letter') continue
-      const { error, reason } = outcome.letter
-      args.push(outcome.position, String(outcome.attempts), error, reason, new Date().toISOString())
-    }
-    return args.length === 1 ? [] : this.#run(deadLetterScript, args, [deadLetterKey(this.#keys.stream)])
-  }
-
-  #run<Reply>(
-    script: Script<Reply>,
+  run<Reply>(
+    script: GroupScript<Reply>,
     args: readonly string[],
     moreKeys: readonly string[] = [],
   ): Promise<Reply> {
     const { stream, state, retry, heartbeats } = this.#keys
-    const keys = [stream, state, retry, heartbeats, ...moreKeys]
-    return script.run(this.#connection, keys, [this.#group, this.#consumer, ...args])
+    const { stream: name, group, consumer, exclusive } = this.who
+    const keys = [stream, state, retry, heartbeats, deadLetterKey(name), ...moreKeys]
+    if (exclusive) keys.push(this.#lease)
+    const header = [group, consumer, name, new Date().toISOString()]
+    return script.run(this.who, this.#connection, keys, [...header, ...args])
   }
 }
 
-/** Oldest first; a sorted set answers those that are due at one moment in alphabetical order. */
-function toClaims(rows: readonly scripts.TakenRow[], origin: Claim['origin']): Claim[] {
-  return rows
-    .map(([position, starts, fields]) => ({ position, fields, attempt: starts + 1, origin }))
-    .sort((a, b) => comparePositions(a.position, b.position))
+export function* pages<T>(items: readonly T[], size: number): Generator<readonly T[]> {
+  for (let from = 0; from < items.length; from += size) yield items.slice(from, from + size)
 }
+
+const toClaim = ([position, starts, fields]: claims.TakenRow, origin: Claim['origin']): Claim => ({
+  position,
+  fields,
+  attempt: starts + 1,
+  origin,
+})
+
+/** Oldest first; a sorted set answers those that are due at one moment in alphabetical order. */
+const toClaims = (rows: readonly claims.TakenRow[], origin: Claim['origin']): Claim[] =>
+  rows.map((row) => toClaim(row, origin)).sort((a, b) => comparePositions(a.position, b.position))

@@ -2,7 +2,7 @@ import { constantFrom, sample, string } from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startTestRedis, type TestServer } from '../engines/test-servers.ts'
 import { Connection } from './connection.ts'
-import { deadLetterKey, groupKeys, idempotencyKey } from './keys.ts'
+import { deadLetterKey, groupKeys, idempotencyKey, inletKey, rateKey, seenKey } from './keys.ts'
 import { slotOf, slotPrefix } from './slots.ts'
 
 const NAMES = [
@@ -23,8 +23,11 @@ const NAMES = [
 ]
 
 const companionsOf = (stream: string): string[] => {
-  const { state, retry, heartbeats } = groupKeys(stream, 'group')
-  return [state, retry, heartbeats, deadLetterKey(stream), idempotencyKey(stream, 'key')]
+  const { state, retry, heartbeats, lease } = groupKeys(stream, 'group')
+  const inlet = inletKey(stream, 'group')
+  const seen = seenKey(stream, 'group', 'an identity {of} any kind')
+  const ofGroup = [state, retry, heartbeats, lease, inlet, seen, rateKey(stream, 'group', 1_000)]
+  return [...ofGroup, groupKeys(inlet, 'group').state, deadLetterKey(stream), idempotencyKey(stream, 'key')]
 }
 
 describe('slots', () => {

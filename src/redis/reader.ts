@@ -30,18 +30,28 @@ export class Reader {
     this.#command = ['XREADGROUP', 'GROUP', who.group, who.consumer]
   }
 
-  /** Never BLOCK 0: a read that never returns can't be told from a dead one. */
   async read(limit: number, blockMs: number, signal: AbortSignal): Promise<Claim[]> {
-    if (signal.aborted) return []
+    const command = [...this.#command, 'COUNT', String(limit)]
+    const reply = await this.#block(command, '>', blockMs, signal)
+    return reply?.[0]?.[1].map(toClaim) ?? []
+  }
+
+  /** Whether something comes after a position. It takes nothing, so whoever learns of it late does no harm. */
+  async waitForNews(after: string, blockMs: number, signal: AbortSignal): Promise<boolean> {
+    return (await this.#block(['XREAD', 'COUNT', '1'], after, blockMs, signal)) !== null
+  }
+
+  /** Never BLOCK 0: a read that never returns can't be told from a dead one. */
+  async #block(command: string[], after: string, blockMs: number, signal: AbortSignal): Promise<ReadReply> {
+    if (signal.aborted) return null
     await this.#learnClientId()
     const wake = () => void this.#unblock()
     signal.addEventListener('abort', wake, { once: true })
     this.#reading = true
     try {
       const block = String(Math.max(1, Math.ceil(blockMs)))
-      const args = [...this.#command, 'COUNT', String(limit), 'BLOCK', block, 'STREAMS', this.#stream, '>']
-      const reply = await this.#connection.send<ReadReply>(args, blockMs + REPLY_GRACE_MS)
-      return reply?.[0]?.[1].map(toClaim) ?? []
+      const args = [...command, 'BLOCK', block, 'STREAMS', this.#stream, after]
+      return await this.#connection.send<ReadReply>(args, blockMs + REPLY_GRACE_MS)
     } finally {
       this.#reading = false
       signal.removeEventListener('abort', wake)

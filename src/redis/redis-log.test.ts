@@ -2,6 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startTestRedis, type TestServer } from '../engines/test-servers.ts'
 import { streamLogConformance } from '../testing/conformance.ts'
 import { Connection } from './connection.ts'
+import { RedisGroupControl } from './group-control.ts'
+import { COPY_FIELDS, inletKey } from './keys.ts'
 import { RedisStreamLog } from './redis-log.ts'
 
 let server: TestServer
@@ -42,6 +44,12 @@ streamLogConformance(
             stream,
             '>',
           ]),
+        pauseGroup: (stream, group) => new RedisGroupControl(admin).pause(stream, group),
+        resumeGroup: (stream, group) => new RedisGroupControl(admin).resume(stream, group),
+        copyToGroup: (stream, group, fields, { position, cause }) => {
+          const copy = [COPY_FIELDS.position, position, COPY_FIELDS.cause, cause]
+          return admin.send(['XADD', inletKey(stream, group), '*', ...fields, ...copy])
+        },
       }
     },
     features: {
@@ -49,6 +57,8 @@ streamLogConformance(
       deleteGroup: true,
       trim: true,
       readAsStranger: true,
+      pause: true,
+      inlet: true,
       idempotencyTtlMs: IDEMPOTENCY_TTL_MS,
     },
   },

@@ -1,6 +1,7 @@
 import { MillraceError } from '../core/errors.ts'
 import { checkName } from '../core/names.ts'
 import { FIRST_POSITION, isPosition } from '../core/position.ts'
+import type { Operations } from '../core/operations.ts'
 import { noLog } from '../core/service.ts'
 import type { Consumer, Entry, Membership, NewEntry, ReadOptions, StreamLog } from '../core/stream-log.ts'
 import { Appender, type AppendOptions } from './appender.ts'
@@ -8,6 +9,8 @@ import { Connection, type ConnectionOptions } from './connection.ts'
 import { RedisConsumer } from './consumer.ts'
 import { notAStream, replyCode } from './errors.ts'
 import { deadLetterKey, STREAM_REGISTRY_KEY } from './keys.ts'
+import { redisOperations } from './operations.ts'
+import { checkRateLimit } from './rate-limit.ts'
 import { checkServer, type ServerInfo } from './server.ts'
 import { StreamReader } from './stream-reader.ts'
 
@@ -24,6 +27,8 @@ export interface RedisLogOptions extends ConnectionOptions, AppendOptions {
  */
 export class RedisStreamLog implements StreamLog {
   readonly server: ServerInfo
+  /** What can be done with streams and groups beside publishing and consuming. */
+  readonly operations: Operations
   readonly #options: RedisLogOptions
   readonly #name: string
   readonly #publishing: Connection
@@ -41,6 +46,8 @@ export class RedisStreamLog implements StreamLog {
     this.#name = name
     ;[this.#publishing, this.#control] = connections
     this.server = server
+    const openWatch = () => Connection.open(options, `${name}-schedule`)
+    this.operations = redisOperations(this.#control, openWatch, options)
     this.#appender = new Appender(this.#publishing, options)
     this.#reader = new StreamReader(this.#control, () => Connection.open(options, `${name}-reader`))
   }
@@ -89,6 +96,7 @@ export class RedisStreamLog implements StreamLog {
     checkName('stream name', membership.stream)
     checkName('group name', membership.group)
     checkStart(membership.start)
+    if (membership.rateLimit) checkRateLimit(membership.rateLimit)
     const log = this.#options.log ?? noLog
     const reader = await Connection.open(this.#options, `${this.#name}-consumer`)
     const consumer = new RedisConsumer({ control: this.#control, reader }, membership, log)

@@ -3,15 +3,22 @@ import type { Runner, StreamLogAdapter } from './conformance/adapter.ts'
 import { appendCases } from './conformance/append.ts'
 import { deadLetterCases } from './conformance/dead-letter.ts'
 import { groupDeletedCases } from './conformance/group-deleted.ts'
+import { exclusiveCases } from './conformance/exclusive.ts'
 import { groupCases } from './conformance/groups.ts'
 import { expiringKeyCases, idempotencyCases } from './conformance/idempotency.ts'
+import { inletCases } from './conformance/inlet.ts'
 import { leavingCases } from './conformance/leaving.ts'
+import { pauseCases } from './conformance/pause.ts'
+import { produceCases } from './conformance/produce.ts'
+import { rateLimitCases } from './conformance/rate-limit.ts'
 import { readCases } from './conformance/read.ts'
+import { reserveCases } from './conformance/reserve.ts'
 import { retryCases } from './conformance/retry.ts'
 import { CASE_LIMIT_MS, Scene, type Cases } from './conformance/scene.ts'
 import { streamDeletedCases } from './conformance/stream-deleted.ts'
 import { throughputCases } from './conformance/throughput.ts'
 import { trimmedCases } from './conformance/trimmed.ts'
+import { waitingCases } from './conformance/waiting.ts'
 
 /**
  * Declares the tests that every {@link StreamLog} passes. What an adapter has beyond the interface it declares as
@@ -32,9 +39,16 @@ export function streamLogConformance(adapter: StreamLogAdapter, runner: Runner):
     ['read', readCases],
     ['groups', groupCases],
     ['retry and release', retryCases],
+    ['waiting and expediting', waitingCases],
     ['abandoned entries', abandonedCases],
     ['consumers of other software', strangerCases, features.readAsStranger],
     ['dead letters', deadLetterCases],
+    ['producing', produceCases],
+    ['reserving identities', reserveCases],
+    ['an exclusive group', exclusiveCases],
+    ['a limited rate', rateLimitCases],
+    ['a paused group', pauseCases, features.pause],
+    ['copies for one group', inletCases, features.inlet],
     ['leaving', leavingCases],
     ['idempotency keys', idempotencyCases],
     ['idempotency keys that expire', expiringKeyCases, features.idempotencyTtlMs !== undefined],

@@ -1,24 +1,28 @@
 import { MillraceError } from '../core/errors.ts'
-import type { Claim, Consumer, Membership, Outcome } from '../core/stream-log.ts'
+import type { Claim, Consumer, Entry, Membership, Outcome, Reservation, Verdict } from '../core/stream-log.ts'
 import { deadLetterFields } from './dead-letter.ts'
 import type { MemoryGroup } from './memory-group.ts'
 import type { MemoryStream } from './memory-stream.ts'
 
 const DEFAULTS = { start: '0', minIdleMs: 60_000, deadAfterMs: 10_000 }
+type Resolved = Membership & typeof DEFAULTS
+type DeadLetterOutcome = Extract<Outcome, { kind: 'dead-letter' }>
 
 /** One member of a group; the group itself lives in the stream, and may be deleted there at any time. */
 export class MemoryConsumer implements Consumer {
   readonly #stream: MemoryStream
   readonly #deadLetters: MemoryStream
-  readonly #membership: Required<Membership>
+  readonly #membership: Resolved
+  readonly #streamOf: (name: string) => MemoryStream
   /** What this consumer was given and has not settled, to find out what it lost. */
   readonly #claimed = new Set<string>()
   #left = false
 
-  constructor(membership: Membership, stream: MemoryStream, deadLetters: MemoryStream) {
+  constructor(membership: Membership, deadLetters: string, streamOf: (name: string) => MemoryStream) {
     this.#membership = { ...DEFAULTS, ...membership }
-    this.#stream = stream
-    this.#deadLetters = deadLetters
+    this.#streamOf = streamOf
+    this.#stream = streamOf(membership.stream)
+    this.#deadLetters = streamOf(deadLetters)
     this.#openGroup()
   }
 
@@ -28,19 +32,45 @@ export class MemoryConsumer implements Consumer {
     const deadline = Date.now() + waitMs
     while (!signal.aborted && !this.#left) {
       const group = this.#openGroup()
-      const claims = group.claim(this.#membership.consumer, limit, this.#membership)
-      for (const { position } of claims) this.#claimed.add(position)
+      const claims = this.#claimFrom(group, limit)
       const now = Date.now()
       if (claims.length > 0 || now >= deadline) return claims
-      const wakeAt = Math.min(deadline, group.nextChange(this.#membership.consumer, this.#membership))
+      const wakeAt = Math.min(deadline, this.#nextChange(group))
       await this.#stream.bell.wait(wakeAt - now, signal)
     }
     return []
   }
 
+  #claimFrom(group: MemoryGroup, limit: number): Claim[] {
+    const { group: name, consumer } = this.#membership
+    if (this.#stream.isPaused(name)) return []
+    const claims = group.claim(consumer, limit, this.#membership)
+    for (const { position, origin } of claims) if (origin !== 'parked') this.#claimed.add(position)
+    for (const { position, attempts } of group.takeTrimmed()) this.#bury(entombed(position, attempts))
+    return claims
+  }
+
+  #nextChange(group: MemoryGroup): number {
+    const { group: name, consumer } = this.#membership
+    return this.#stream.isPaused(name) ? Infinity : group.nextChange(consumer, this.#membership)
+  }
+
   async begin(claims: readonly Claim[]): Promise<string[]> {
     this.#touch()
     return this.#lostOf(claims, ({ position }, group) => group.begin(this.#membership.consumer, position))
+  }
+
+  async expedite(positions: readonly string[]): Promise<void> {
+    for (const position of positions) this.#group?.expedite(position)
+    this.#stream.bell.ring()
+  }
+
+  async waiting(positions: readonly string[]): Promise<string[]> {
+    return positions.filter((position) => this.#group?.isWaiting(position))
+  }
+
+  async reserve(reservations: readonly Reservation[], ttlMs: number): Promise<Verdict[]> {
+    return this.#openGroup().reserve(reservations, ttlMs)
   }
 
   async settle(outcomes: readonly Outcome[]): Promise<string[]> {
@@ -53,8 +83,10 @@ export class MemoryConsumer implements Consumer {
 
   async heartbeat(): Promise<string[]> {
     this.#touch()
+    const { consumer } = this.#membership
+    const renewed = this.#group?.renew(consumer, this.#membership) ?? false
     const claimed = [...this.#claimed].map((position) => ({ position }))
-    return this.#lostOf(claimed, ({ position }, group) => group.owns(this.#membership.consumer, position))
+    return this.#lostOf(claimed, ({ position }, group) => renewed && group.owns(consumer, position))
   }
 
   async leave(): Promise<void> {
@@ -91,14 +123,33 @@ export class MemoryConsumer implements Consumer {
   }
 
   #settleOne(outcome: Outcome, group: MemoryGroup): boolean {
-    if (!group.settle(this.#membership.consumer, outcome)) return false
-    if (outcome.kind === 'dead-letter') {
-      const entry = this.#stream.find(outcome.position)
-      this.#deadLetters.append(deadLetterFields(entry, outcome, this.#membership))
-    }
+    const { consumer } = this.#membership
+    const copy = group.inlet.find(outcome.position)
+    const entry = copy ?? this.#stream.find(outcome.position)
+    // What was trimmed can't be retried: there is nothing to run.
+    const ending = !entry && isParking(outcome) ? entombed(outcome.position, outcome.attempts) : outcome
+    if (!group.settle(consumer, ending)) return false
+    if (ending.kind === 'dead-letter')
+      this.#bury(copy ? { ...ending, position: copy.copyOf.position } : ending, entry)
+    if (ending.kind === 'acknowledge')
+      for (const { stream, fields } of ending.produce ?? []) this.#streamOf(stream).append(fields)
     return true
   }
+
+  #bury(outcome: DeadLetterOutcome, entry?: Entry): void {
+    const stands = entry && { ...entry, position: outcome.position }
+    this.#deadLetters.append(deadLetterFields(stands, outcome, this.#membership))
+  }
 }
+
+const isParking = (outcome: Outcome) => outcome.kind === 'retry' || outcome.kind === 'release'
+
+const entombed = (position: string, attempts: number): DeadLetterOutcome => ({
+  kind: 'dead-letter',
+  position,
+  attempts,
+  letter: { error: 'ENTRY_TRIMMED', reason: 'the entry was trimmed from its stream while it was pending' },
+})
 
 /** A log on a server gives timers and sockets their turn with every call; one that didn't would starve them. */
 const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve))

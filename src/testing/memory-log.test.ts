@@ -19,6 +19,9 @@ streamLogConformance(
         deleteGroup: (stream, group) => log.deleteGroup(stream, group),
         trim: (stream, minPosition) => log.trim(stream, minPosition),
         readAsStranger: (...args) => log.readAsStranger(...args),
+        pauseGroup: (stream, group) => log.pauseGroup(stream, group),
+        resumeGroup: (stream, group) => log.resumeGroup(stream, group),
+        copyToGroup: (...args) => log.copyToGroup(...args),
       }
     },
     features: {
@@ -26,6 +29,8 @@ streamLogConformance(
       deleteGroup: true,
       trim: true,
       readAsStranger: true,
+      pause: true,
+      inlet: true,
       idempotencyTtlMs: IDEMPOTENCY_TTL_MS,
     },
   },

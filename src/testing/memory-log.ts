@@ -1,7 +1,15 @@
 import { MillraceError } from '../core/errors.ts'
 import { checkName } from '../core/names.ts'
 import { isPosition } from '../core/position.ts'
-import type { Consumer, Entry, Membership, NewEntry, ReadOptions, StreamLog } from '../core/stream-log.ts'
+import type {
+  Consumer,
+  CopyOf,
+  Entry,
+  Membership,
+  NewEntry,
+  ReadOptions,
+  StreamLog,
+} from '../core/stream-log.ts'
 import { MemoryConsumer } from './memory-consumer.ts'
 import { MemoryStream } from './memory-stream.ts'
 
@@ -64,7 +72,7 @@ export class MemoryStreamLog implements StreamLog {
         `a group starts at 0, $ or a position, not at "${start}"`,
       )
     }
-    return new MemoryConsumer(membership, this.#stream(stream), this.#stream(this.deadLetterStream(stream)))
+    return new MemoryConsumer(membership, this.deadLetterStream(stream), (name) => this.#stream(name))
   }
 
   /** As `DEL` does: the groups go with it. */
@@ -85,6 +93,28 @@ export class MemoryStreamLog implements StreamLog {
   /** Reads new entries as a consumer of other software does, which sends no heartbeats. */
   async readAsStranger(stream: string, group: string, consumer: string, limit: number): Promise<Entry[]> {
     return this.#stream(stream).openGroup(group, '0').claimAsStranger(consumer, limit)
+  }
+
+  /** No member of the group is handed entries until it is resumed. */
+  async pauseGroup(stream: string, group: string): Promise<void> {
+    this.#stream(stream).pause(group)
+  }
+
+  async resumeGroup(stream: string, group: string): Promise<void> {
+    this.#stream(stream).resume(group)
+  }
+
+  /** Hands an entry to one group alone, as a redrive or a replay does. Answers its position there. */
+  async copyToGroup(
+    stream: string,
+    group: string,
+    fields: readonly string[],
+    copyOf: CopyOf,
+  ): Promise<string> {
+    const source = this.#stream(stream)
+    const position = source.openGroup(group, '0').inlet.add(fields, copyOf)
+    source.bell.ring()
+    return position
   }
 
   #stream(name: string): MemoryStream {

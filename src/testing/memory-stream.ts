@@ -21,6 +21,8 @@ export class MemoryStream {
   #entries: Entry[] = []
   #lastPosition = FIRST_POSITION
   readonly #groups = new Map<string, MemoryGroup>()
+  /** Beside the groups, since a pause outlives them. */
+  readonly #paused = new Set<string>()
   readonly #lowWaterMarks = new Map<string, string>()
   readonly #idempotency = new Map<string, Written>()
 
@@ -102,6 +104,19 @@ export class MemoryStream {
       this.exists = true
     }
     return group
+  }
+
+  isPaused(group: string): boolean {
+    return this.#paused.has(group)
+  }
+
+  pause(group: string): void {
+    this.#paused.add(group)
+  }
+
+  resume(group: string): void {
+    this.#paused.delete(group)
+    this.bell.ring()
   }
 
   deleteGroup(name: string): void {

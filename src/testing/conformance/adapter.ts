@@ -1,4 +1,4 @@
-import type { StreamLog } from '../../core/stream-log.ts'
+import type { CopyOf, StreamLog } from '../../core/stream-log.ts'
 
 export interface StreamLogAdapter {
   /** Shown with each test. */
@@ -18,6 +18,10 @@ export interface OpenLog {
   trim?(stream: string, minPosition: string): Promise<void>
   /** Takes up to `limit` new entries as a consumer of other software does, which sends no heartbeats. */
   readAsStranger?(stream: string, group: string, consumer: string, limit: number): Promise<unknown>
+  pauseGroup?(stream: string, group: string): Promise<unknown>
+  resumeGroup?(stream: string, group: string): Promise<unknown>
+  /** Hands an entry to one group alone, as a redrive or a replay does. */
+  copyToGroup?(stream: string, group: string, fields: readonly string[], copyOf: CopyOf): Promise<unknown>
 }
 
 export interface Features {
@@ -25,6 +29,10 @@ export interface Features {
   deleteGroup?: boolean
   trim?: boolean
   readAsStranger?: boolean
+  /** `pauseGroup` and `resumeGroup`. */
+  pause?: boolean
+  /** `copyToGroup`. */
+  inlet?: boolean
   /** How long the log remembers idempotency keys, in ms, where that is short enough to wait for. */
   idempotencyTtlMs?: number
 }

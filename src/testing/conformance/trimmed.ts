@@ -1,5 +1,6 @@
-import { FIRST_POSITION, positionTime } from '../../core/position.ts'
-import { numbered, positionsOf, type Cases } from './scene.ts'
+import { namedFields } from '../../core/codec.ts'
+import { comparePositions, FIRST_POSITION, positionTime } from '../../core/position.ts'
+import { numbered, positionsOf, type Cases, type Scene } from './scene.ts'
 
 export const trimmedCases: Cases = {
   'readers and consumers go on with what is left': async (scene) => {
@@ -56,9 +57,47 @@ export const trimmedCases: Cases = {
     ])
     scene.expect(lost).toEqual([])
     scene.expect(positionsOf(await scene.claimCount(consumer, 1))).toEqual([kept])
-    const letters = await scene.log.read(scene.log.deadLetterStream(scene.stream), FIRST_POSITION, 10)
-    scene
-      .expect(letters.map(({ fields }) => fields.slice(0, 4)))
-      .toEqual([['deadletter-stream', scene.stream, 'deadletter-position', third]])
+    scene.expect((await tombstones(scene)).map(({ position, error }) => [position, error])).toEqual([
+      [second, 'ENTRY_TRIMMED'],
+      [third, 'E'],
+    ])
   },
+
+  'what can never run any more leaves a tombstone': async (scene) => {
+    await scene.append(numbered(4))
+    const dead = await scene.join({ deadAfterMs: 200 })
+    const [parked, first, second] = await scene.claimCount(dead, 3)
+    await dead.settle([{ kind: 'retry', position: parked!.position, attempts: 3, delayMs: 50 }])
+    const [kept] = await scene.append(numbered(1, 4))
+    await scene.control('trim')(scene.stream, kept!)
+    const heir = await scene.join({ deadAfterMs: 200 })
+    scene.keepAlive(heir, 20)
+    scene.expect(positionsOf(await scene.claimCount(heir, 1))).toEqual([kept])
+    await scene.until('the tombstones', async () => {
+      scene.expect(await scene.claim(heir, 10, 20)).toEqual([])
+      return (await tombstones(scene)).length >= 3
+    })
+    const found = (await tombstones(scene)).sort((a, b) => comparePositions(a.position, b.position))
+    scene.expect(found).toEqual([
+      { position: parked!.position, error: 'ENTRY_TRIMMED', attempts: '3', group: 'group' },
+      { position: first!.position, error: 'ENTRY_TRIMMED', attempts: '1', group: 'group' },
+      { position: second!.position, error: 'ENTRY_TRIMMED', attempts: '1', group: 'group' },
+    ])
+    scene.expect(await heir.waiting(found.map(({ position }) => position))).toEqual([])
+  },
+}
+
+/** The dead letters, which have no fields but those that say why. */
+async function tombstones({ log, stream, expect }: Scene) {
+  const letters = await log.read(log.deadLetterStream(stream), FIRST_POSITION, 10).catch(() => [])
+  return letters.map(({ fields }) => {
+    expect(fields.slice(0, 2)).toEqual(['deadletter-stream', stream])
+    const why = namedFields(fields)
+    return {
+      position: why.get('deadletter-position')!,
+      error: why.get('deadletter-error'),
+      attempts: why.get('deadletter-attempts'),
+      group: why.get('deadletter-group'),
+    }
+  })
 }
