@@ -40,7 +40,7 @@ export class AuditReporter {
 
   read(jobs: readonly Job[]): void {
     const since = Date.now()
-    for (const job of jobs) this.#fresh.set(job.position, { job, since })
+    for (const job of jobs) this.#fresh.set(job.entry.position, { job, since })
   }
 
   /** Which of these redelivered entries the group has processed before, so that they need no second run. */
@@ -69,7 +69,7 @@ export class AuditReporter {
     for (const [position, { job, since }] of this.#fresh) {
       if (since > before) break
       this.#fresh.delete(position)
-      facts.push(this.#fact(job.claim, job.event, 'pending'))
+      facts.push(this.#fact(job.entry, job.event, 'pending'))
     }
     if (facts.length === 0) return
     this.#reporting = this.#trail.record(facts).catch((error: unknown) => {
@@ -79,6 +79,9 @@ export class AuditReporter {
   }
 
   #fact(entry: Claim, event: Event | undefined, state: AuditFact['state']): AuditFact {
-    return { ...this.#who, entry, ...(event ? { event } : {}), state, main: this.#main }
+    const fact: AuditFact = { ...this.#who, entry, state, main: this.#main }
+    if (event) fact.event = event
+    if (entry.copyOf) fact.copyOf = entry.copyOf.position
+    return fact
   }
 }

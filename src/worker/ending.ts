@@ -1,6 +1,7 @@
 import { RetryLater, Reject } from '../core/delivery.ts'
 import { MillraceError, toError } from '../core/errors.ts'
 import type { Outcome } from '../core/stream-log.ts'
+import type { Job } from './job.ts'
 import { retryDelay, type RetryPolicy } from './retry-policy.ts'
 
 /** What a dead letter says of why, at most; the whole of it is in the log. */
@@ -8,7 +9,7 @@ const MAX_REASON_LENGTH = 2_000
 
 /** The outcome of a start that failed: whatever was thrown, it ends as a retry or as a dead letter. */
 export function outcomeOfFailure(
-  { position, attempt }: { position: string; attempt: number },
+  { entry: { position }, attempt, identity }: Pick<Job, 'entry' | 'attempt' | 'identity'>,
   thrown: unknown,
   policy: Required<RetryPolicy>,
 ): Outcome {
@@ -16,7 +17,7 @@ export function outcomeOfFailure(
   if (!isFinal(thrown) && attempt < policy.attempts) {
     return { kind: 'retry', position, attempts: attempt, delayMs: delayAfter(error, attempt, policy) }
   }
-  return deadLetter(position, attempt, error)
+  return deadLetter(position, attempt, error, identity)
 }
 
 /** The delay that the handler asks for, where it is one: it may come from a header that somebody else wrote. */
@@ -25,9 +26,9 @@ function delayAfter(error: Error, attempt: number, policy: Required<RetryPolicy>
   return Number.isFinite(asked) ? Math.max(0, asked!) : retryDelay(policy, attempt)
 }
 
-export function deadLetter(position: string, attempts: number, error: Error): Outcome {
+export function deadLetter(position: string, attempts: number, error: Error, identity?: string): Outcome {
   const letter = { error: errorName(error), reason: String(error.message).slice(0, MAX_REASON_LENGTH) }
-  return { kind: 'dead-letter', position, attempts, letter }
+  return { kind: 'dead-letter', position, attempts, letter, ...(identity === undefined ? {} : { identity }) }
 }
 
 /** No later start can end better: the handler said so, or the event itself is at fault. */

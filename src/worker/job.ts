@@ -1,31 +1,42 @@
+import { MillraceError } from '../core/errors.ts'
 import type { Delivery } from '../core/delivery.ts'
 import type { Event } from '../core/event.ts'
-import type { Claim, Outcome } from '../core/stream-log.ts'
+import type { Claim, CopyOf, Outcome, Produced } from '../core/stream-log.ts'
 
 /** A claim on its way through the worker; what the handler sees of it is a Delivery. */
 export class Job implements Delivery {
   readonly event: Event
   readonly stream: string
-  readonly claim: Claim
+  readonly group: string
+  readonly entry: Claim
+  /** Under which it is reserved, so that a second event of the same is not run. */
+  readonly identity: string | undefined
   /** It is no longer ours: whatever comes of it, nothing is settled. */
   lost = false
   /** How it ended, when that is on its way to the log. */
   ending: Outcome['kind'] | undefined
+  #produced: Produced[] | undefined
   #controller: AbortController | undefined
   #abortReason: Error | undefined
 
-  constructor(stream: string, claim: Claim, event: Event) {
-    this.stream = stream
-    this.claim = claim
+  constructor(who: { stream: string; group: string }, claim: Claim, event: Event, identity?: string) {
+    this.stream = who.stream
+    this.group = who.group
+    this.entry = claim
     this.event = event
+    this.identity = identity
   }
 
   get position(): string {
-    return this.claim.position
+    return this.entry.copyOf?.position ?? this.entry.position
+  }
+
+  get copyOf(): CopyOf | undefined {
+    return this.entry.copyOf
   }
 
   get attempt(): number {
-    return this.claim.attempt
+    return this.entry.attempt
   }
 
   /** Made on first use: a controller for every delivery would cost half the speed. */
@@ -38,5 +49,28 @@ export class Job implements Delivery {
   abort(reason: Error): void {
     this.#abortReason ??= reason
     this.#controller?.abort(reason)
+  }
+
+  produce(stream: string, fields: readonly string[]): void {
+    if (this.ending || this.lost) {
+      const message = `the handler of ${this.stream} ${this.position} has ended: what it produces now can't be written with it`
+      throw new MillraceError('CLOSED', message)
+    }
+    this.#produced ??= []
+    this.#produced.push({ stream, fields })
+  }
+
+  /** Forgets what a start produced that failed. */
+  discardProduced(): void {
+    this.#produced = undefined
+  }
+
+  /** The outcome of a start that came to its end. */
+  acknowledgement(): Outcome {
+    const { entry, identity } = this
+    const outcome: Outcome = { kind: 'acknowledge', position: entry.position }
+    if (this.#produced) outcome.produce = this.#produced
+    if (identity !== undefined) outcome.identity = identity
+    return outcome
   }
 }

@@ -1,108 +1,214 @@
 import type { Job } from './job.ts'
+import { KeyQueue } from './key-queue.ts'
+import { Queue } from './queue.ts'
 
 export interface LanesOptions {
-  /** Jobs that run at once. */
-  concurrency: number
-  /** Runs one job; never rejects. */
-  run(job: Job): Promise<void>
   /** Whether a job must run with no other beside it. */
   isSuspect(job: Job): boolean
+  /** Gives jobs back to the log, since what is before them waits there; they come again after `delayMs` or a recall. */
+  park(jobs: readonly Job[], delayMs: number): void
+  /** Asks for parked entries whose turn it is. */
+  recall(positions: readonly string[]): void
 }
 
+/** How many of one key may wait here behind the one that runs; the rest waits in the log, or one key would fill us up. */
+const MAX_WAITING = 200
+/** How many of a key are asked for when its turn comes. */
+const MAX_RECALLED = 100
+/** What waits behind a parked entry comes back by itself so much later: after a crash nobody recalls it. */
+const FOLLOW_MS = 1_000
+/** How long what is too much to wait here stays in the log, unless its turn comes before. */
+const LONG_QUEUE_MS = 10_000
+/** How many are looked after at once, and how long one that still waits is left alone then. */
+const MAX_CHECKED = 500
+const LOOK_AGAIN_MS = 5_000
+/** As late as this, an entry that was due may have gone elsewhere. */
+const OVERDUE_MS = 1_000
+
 /**
- * Runs jobs, at most `concurrency` at once, those of one key one after the other in the order in which they came. A
- * suspect, which may kill the process, waits until nothing runs and then runs alone, so that it takes nobody with it.
+ * Decides what may start: entries of one key one after the other, in the order of their positions, and no later one
+ * while an earlier one waits for its retry; all others as they come. Suspects, which may kill the process, stand apart.
  */
 export class Lanes {
   readonly #options: LanesOptions
   readonly #ready: Queue<Job> = new Queue()
   readonly #suspects: Queue<Job> = new Queue()
-  /** Jobs of a key behind the one that runs; a key that is absent is free. */
-  readonly #behind = new Map<string, Job[]>()
-  #running = 0
-  #alone = false
+  readonly #queues = new Map<string, KeyQueue>()
+  #behind = 0
+  #parkedCount = 0
+  /** Keys whose first entry is parked. */
+  readonly #blocked = new Set<string>()
+  /** Overdue at the last look, and still: whatever is twice is not on its way to us. */
+  #missing = new Set<string>()
 
   constructor(options: LanesOptions) {
     this.#options = options
   }
 
+  get ready(): number {
+    return this.#ready.size
+  }
+
+  get suspects(): number {
+    return this.#suspects.size
+  }
+
+  /** What {@link take} would answer. */
+  get first(): Job | undefined {
+    return this.#ready.peek()
+  }
+
+  /** How many wait here for others of their key. */
+  get behind(): number {
+    return this.#behind
+  }
+
+  /** How many are known to wait in the log. */
+  get parked(): number {
+    return this.#parkedCount
+  }
+
+  /** Keys that wait for a retry of their first entry. */
+  get blockedKeys(): number {
+    return this.#blocked.size
+  }
+
   add(job: Job): void {
     const { key } = job.event
-    if (this.#options.isSuspect(job)) this.#suspects.push(job)
-    else if (key === undefined) this.#ready.push(job)
-    else {
-      const behind = this.#behind.get(key)
-      if (behind) behind.push(job)
-      else {
-        this.#behind.set(key, [])
-        this.#ready.push(job)
-      }
-    }
-  }
-
-  /** Starts what may run. */
-  pump(): void {
-    while (!this.#alone && this.#running < this.#options.concurrency) {
-      if (this.#suspects.size > 0) {
-        if (this.#running === 0) this.#start(this.#suspects.shift()!, true)
-        return
-      }
-      const job = this.#ready.shift()
-      if (!job) return
-      this.#start(job, false)
-    }
-  }
-
-  /** Takes back everything that has not started. */
-  drain(): Job[] {
-    const jobs = [...this.#ready.clear(), ...this.#suspects.clear()]
-    for (const behind of this.#behind.values()) jobs.push(...behind.splice(0))
-    return jobs
-  }
-
-  #start(job: Job, alone: boolean): void {
-    this.#running++
-    this.#alone = alone
-    void this.#options.run(job).then(() => {
-      this.#running--
-      if (alone) this.#alone = false
-      else this.#free(job.event.key)
-      this.pump()
+    if (key === undefined) return this.#makeReady(job)
+    this.#change(key, (queue) => {
+      queue.add(job)
+      this.#advance(key, queue)
+      if (this.#blocked.has(key)) this.#park(queue.parkUntil(0), untilDue(queue))
+      else this.#park(queue.parkUntil(MAX_WAITING), LONG_QUEUE_MS)
     })
   }
 
-  #free(key: string | undefined): void {
+  /** An entry of this key waits in the log, and those behind it have to wait for it. */
+  addParked(key: string | undefined, position: string): void {
     if (key === undefined) return
-    const next = this.#behind.get(key)?.shift()
-    if (next) this.#ready.push(next)
-    else this.#behind.delete(key)
+    this.#change(key, (queue) => {
+      queue.addParked(position)
+      this.#advance(key, queue)
+    })
+  }
+
+  /** The next one to start beside others; its key waits until it has ended. */
+  take(): Job | undefined {
+    return this.#ready.shift()
+  }
+
+  takeSuspect(): Job | undefined {
+    return this.#suspects.shift()
+  }
+
+  /** The one behind a job that was taken, for a batch that runs them in turn. */
+  takeBehind({ event: { key } }: Job, fits: (job: Job) => boolean): Job | undefined {
+    const queue = key === undefined ? undefined : this.#queues.get(key)
+    const next = queue?.next
+    if (!next || !fits(next) || this.#options.isSuspect(next)) return undefined
+    this.#behind--
+    return queue!.activate()
+  }
+
+  /** It was settled for good, or belongs to others: its key goes on. */
+  finished(job: Job): void {
+    const { key } = job.event
+    if (key === undefined || !this.#queues.has(key)) return
+    this.#change(key, (queue) => {
+      queue.remove(job)
+      this.#advance(key, queue)
+      this.#recall(key, queue)
+    })
+  }
+
+  /** It waits in the log, and is back after `delayMs`: its key waits with it. */
+  waits(job: Job, delayMs: number): void {
+    const { key } = job.event
+    if (key === undefined || !this.#queues.has(key)) return
+    this.#change(key, (queue) => {
+      const followers = queue.park(job)
+      queue.dueAt = performance.now() + delayMs
+      if (queue.active === 0) this.#blocked.add(key)
+      this.#park(followers, delayMs)
+    })
+  }
+
+  /** Takes back everything that has not started. Its places in the queues stay: it comes again. */
+  drain(): Job[] {
+    const jobs = [...this.#ready.clear(), ...this.#suspects.clear()]
+    for (const key of this.#queues.keys()) this.#change(key, (queue) => jobs.push(...queue.parkUntil(0)))
+    return jobs
+  }
+
+  /** Parked entries that should be back by now, or are not known to wait; at most as many as fit into one look. */
+  overdue(): string[] {
+    const before = performance.now() - OVERDUE_MS
+    const positions: string[] = []
+    for (const key of this.#blocked) {
+      const queue = this.#queues.get(key)
+      if (queue && queue.dueAt < before && queue.parkedHead) positions.push(queue.parkedHead)
+      if (positions.length === MAX_CHECKED) break
+    }
+    return positions
+  }
+
+  /** Of what was overdue, `waiting` still waits; what is missing for the second time went elsewhere. */
+  checked(overdue: readonly string[], waiting: ReadonlySet<string>): void {
+    const missing = new Set(overdue.filter((position) => !waiting.has(position)))
+    for (const key of this.#blocked) {
+      this.#change(key, (queue) => {
+        const head = queue.parkedHead
+        if (!head) return
+        if (waiting.has(head)) queue.dueAt = performance.now() + LOOK_AGAIN_MS
+        if (!missing.has(head) || !this.#missing.has(head)) return
+        queue.removeHead()
+        this.#advance(key, queue)
+        this.#recall(key, queue)
+      })
+    }
+    this.#missing = missing
+  }
+
+  /** Every change of a queue, so that the totals are right. */
+  #change(key: string, change: (queue: KeyQueue) => void): void {
+    let queue = this.#queues.get(key)
+    if (!queue) this.#queues.set(key, (queue = new KeyQueue()))
+    const { waiting, parked } = queue
+    change(queue)
+    this.#behind += queue.waiting - waiting
+    this.#parkedCount += queue.parked - parked
+  }
+
+  /** Starts what is first where it is here, or lets the key wait for it. */
+  #advance(key: string, queue: KeyQueue): void {
+    if (queue.isEmpty) {
+      this.#queues.delete(key)
+      this.#blocked.delete(key)
+      return
+    }
+    if (queue.active > 0) return
+    const job = queue.activate()
+    if (!job) return void this.#blocked.add(key)
+    this.#blocked.delete(key)
+    this.#makeReady(job)
+  }
+
+  /** Asks for what is parked where its turn has come. */
+  #recall(key: string, queue: KeyQueue): void {
+    if (!this.#blocked.has(key)) return
+    queue.dueAt = performance.now()
+    this.#options.recall(queue.parkedFirst(MAX_RECALLED))
+  }
+
+  #makeReady(job: Job): void {
+    if (this.#options.isSuspect(job)) this.#suspects.push(job)
+    else this.#ready.push(job)
+  }
+
+  #park(jobs: readonly Job[], delayMs: number): void {
+    if (jobs.length > 0) this.#options.park(jobs, delayMs + FOLLOW_MS)
   }
 }
 
-/** First in, first out without moving the rest, which `Array.shift` does on long arrays. */
-class Queue<T> {
-  #items: T[] = []
-  #head = 0
-
-  get size(): number {
-    return this.#items.length - this.#head
-  }
-
-  push(item: T): void {
-    this.#items.push(item)
-  }
-
-  shift(): T | undefined {
-    if (this.#head === this.#items.length) return undefined
-    const item = this.#items[this.#head++]
-    if (this.#head === this.#items.length) this.clear()
-    return item
-  }
-
-  clear(): T[] {
-    const rest = this.#items.slice(this.#head)
-    this.#items = []
-    this.#head = 0
-    return rest
-  }
-}
+const untilDue = ({ dueAt }: KeyQueue): number => Math.max(0, dueAt - performance.now())

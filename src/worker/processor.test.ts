@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { until } from '../../test/support/until.ts'
 import type { Handler } from '../core/delivery.ts'
 import type { Claim, Consumer, Outcome } from '../core/stream-log.ts'
+import { HandlerPool } from './handler-pool.ts'
 import { Processor } from './processor.ts'
 import { resolveWorkerOptions, type WorkerOptions } from './worker-options.ts'
 
@@ -43,6 +44,9 @@ class ScriptedConsumer implements Consumer {
     return Promise.resolve([])
   }
 
+  reserve = (all: readonly unknown[]) => Promise.resolve(all.map(() => 'run' as const))
+  expedite = () => Promise.resolve()
+  waiting = () => Promise.resolve([])
   claim = () => Promise.resolve([])
   heartbeat = () => Promise.resolve([])
   leave = () => Promise.resolve()
@@ -60,7 +64,9 @@ afterEach(() => processor.close())
 
 function process(handler: Handler, options: Partial<WorkerOptions> = {}): Processor {
   const resolved = resolveWorkerOptions({ stream: 's', group: 'g', handler, ...options })
-  processor = new Processor(consumer, resolved, stopping.signal, () => {})
+  const pool = new HandlerPool(resolved.concurrency)
+  const surroundings = { pool, weight: 1, stopping: stopping.signal, onRoom: () => {} }
+  processor = new Processor(consumer, resolved, surroundings)
   return processor
 }
 
@@ -87,7 +93,7 @@ test('what was parked and is back before we heard that it was parked runs again'
   parking.end()
   await consumer.endAll()
   const last = consumer.settled.at(-1)!
-  expect(last).toEqual({ kind: 'release', position: '1-0', attempts: 1 })
+  expect(last).toMatchObject({ kind: 'release', position: '1-0', attempts: 1 })
   await processor.accept([entry('1-0', 2, 'retry')])
   await until('the second attempt', () => attempts.length === 2)
   await consumer.endAll()

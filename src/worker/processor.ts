@@ -1,75 +1,84 @@
-import { decodeEntry } from '../core/codec.ts'
-import { MillraceError, toError } from '../core/errors.ts'
-import type { Event } from '../core/event.ts'
+import { MillraceError } from '../core/errors.ts'
 import type { Claim, Consumer, Outcome } from '../core/stream-log.ts'
+import { Admission } from './admission.ts'
 import { AuditReporter } from './audit-reporter.ts'
+import { BatchCollector } from './batch-collector.ts'
 import { Beginner } from './beginner.ts'
-import { deadLetter, outcomeOfFailure } from './ending.ts'
-import { Job } from './job.ts'
+import type { Circuit } from './breaker.ts'
+import type { HandlerPool, Line } from './handler-pool.ts'
+import { Intake, type Screening } from './intake.ts'
+import type { Job } from './job.ts'
 import { Lanes } from './lanes.ts'
-import { pause } from '../core/pause.ts'
-import { Settler } from './settler.ts'
+import { Runner } from './runner.ts'
+import { Settlements, type Counters } from './settlements.ts'
 import type { ResolvedOptions } from './worker-options.ts'
 
 /** What died with its process twice runs alone from now on; with few attempts, what died once. */
 const SUSPECT_FROM_ATTEMPT = 3
+/** How often keys are looked after whose first entry should be back, in ms. */
+const CHECK_INTERVAL_MS = 1_000
 
-const INBOX_RETRY_DELAY_MS = 1_000
-const NONE: Set<string> = new Set()
-
-export interface Counters {
-  processed: number
-  failed: number
-  deadLettered: number
-  /** Went to another consumer while we worked on them. */
-  lost: number
+/** What a processor needs of its worker. */
+export interface Surroundings {
+  pool: HandlerPool
+  weight: number
+  /** Aborted when nothing should start any more. */
+  stopping: AbortSignal
+  /** Told how many entries were settled; none, when what was taken keeps no handler busy and there is room for more. */
+  onRoom(settled: number): void
 }
 
-/** Takes claims through decoding, lanes and handler to their settlement. */
-export class Processor {
-  readonly counters: Counters = { processed: 0, failed: 0, deadLettered: 0, lost: 0 }
+/** Takes claims through screening, admission, lanes and handler to their settlement. */
+export class Processor implements Line {
+  readonly weight: number
+  readonly #consumer: Consumer
   readonly #options: ResolvedOptions
+  readonly #pool: HandlerPool
+  readonly #leavePool: () => void
+  /** In hand, by the positions of their claims. */
   readonly #jobs = new Map<string, Job>()
   readonly #lanes: Lanes
-  readonly #settler: Settler
-  /** Dead letters apart: where they can't be written, nothing else waits for them. */
-  readonly #burials: Settler
+  readonly #batches: BatchCollector
+  readonly #runner: Runner
+  readonly #intake: Intake
+  readonly #admission: Admission
+  readonly #settlements: Settlements
   readonly #beginner: Beginner
   readonly #audit: AuditReporter | undefined
   readonly #stopping: AbortSignal
-  readonly #onSettled: (count: number) => void
+  readonly #onRoom: (settled: number) => void
+  readonly #check: NodeJS.Timeout
+  #isChecking = false
   #arriving = 0
   #emptyWaiters: (() => void)[] = []
 
-  /** @param stopping aborted when nothing should start any more */
-  constructor(
-    consumer: Consumer,
-    options: ResolvedOptions,
-    stopping: AbortSignal,
-    onSettled: (count: number) => void,
-  ) {
-    const { stream, group, audit, log, concurrency } = options
+  constructor(consumer: Consumer, options: ResolvedOptions, surroundings: Surroundings) {
+    const { stream, group, consumer: name, audit, log } = options
+    const { pool, weight, stopping, onRoom } = surroundings
+    this.#onRoom = onRoom
+    this.weight = weight
+    this.#consumer = consumer
     this.#options = options
+    this.#pool = pool
     this.#stopping = stopping
-    this.#onSettled = onSettled
-    this.#audit = audit && new AuditReporter(audit, { stream, group, consumer: options.consumer }, log)
+    this.#audit = audit && new AuditReporter(audit, { stream, group, consumer: name }, log)
     this.#audit?.start()
     this.#beginner = new Beginner(consumer, stopping)
-    const settling = {
-      consumer,
-      audit: audit?.trail,
-      log,
-      onSettled: (positions: readonly string[], lost: readonly string[]) => this.#settled(positions, lost),
-    }
-    this.#settler = new Settler(settling)
-    this.#burials = new Settler(settling)
-    this.#lanes = new Lanes({
-      concurrency,
-      run: (job) => this.#run(job),
-      isSuspect: ({ claim: { origin, attempt } }) =>
-        origin === 'abandoned' &&
-        (attempt >= SUSPECT_FROM_ATTEMPT || options.retry.attempts < SUSPECT_FROM_ATTEMPT),
+    this.#intake = new Intake(consumer, options, this.#audit, stopping)
+    this.#runner = new Runner(options)
+    this.#settlements = new Settlements(consumer, options, this.#audit, (positions) => {
+      this.#settled(positions)
+      onRoom(positions.length)
     })
+    this.#admission = new Admission(options, this.#jobs, this.#settlements)
+    this.#lanes = this.#makeLanes()
+    this.#batches = new BatchCollector(this.#lanes, options.batch, () => pool.pump())
+    this.#check = setInterval(() => void this.#checkBlocked(), CHECK_INTERVAL_MS)
+    this.#leavePool = pool.join(this)
+  }
+
+  get counters(): Counters {
+    return this.#settlements.counters
   }
 
   /** Entries in hand, running and waiting. */
@@ -77,33 +86,53 @@ export class Processor {
     return this.#jobs.size + this.#arriving
   }
 
+  /** How many of those could not run now, since others of their key come first. */
+  get behind(): number {
+    return this.#lanes.behind
+  }
+
+  /** Entries that wait in the log, of which we know the place in their key. */
+  get parked(): number {
+    return this.#lanes.parked
+  }
+
+  get circuit(): Circuit {
+    return this.#runner.circuit
+  }
+
+  get blockedKeys(): number {
+    return this.#lanes.blockedKeys
+  }
+
   /**
    * Takes claims over, in the order of the calls. They run two turns later: whoever awaits this asks for the next claim
    * in this turn, the client writes it at the end of it, and so Redis reads while these run.
    */
   async accept(claims: readonly Claim[]): Promise<void> {
-    const finished = await this.#finishedBefore(claims)
     this.#arriving += claims.length
+    const screening = await this.#intake.screen(claims)
     const admit = () => {
       this.#arriving -= claims.length
-      this.#admitAll(claims, finished)
+      this.#admit(claims, screening)
     }
     setImmediate(() => setImmediate(admit))
   }
 
-  #admitAll(claims: readonly Claim[], finished: ReadonlySet<string>): void {
-    const jobs: Job[] = []
-    for (const claim of claims) {
-      if (finished.has(claim.position)) {
-        this.#settler.push({ outcome: { kind: 'acknowledge', position: claim.position } })
-        continue
-      }
-      const job = this.#admit(claim)
-      if (job) jobs.push(job)
-    }
-    this.#audit?.read(jobs)
-    for (const job of jobs) this.#lanes.add(job)
-    this.#lanes.pump()
+  hasReady(): boolean {
+    return this.#batches.isReady
+  }
+
+  hasSuspect(): boolean {
+    return this.#lanes.suspects > 0
+  }
+
+  start(): Promise<void> {
+    if (this.#options.batch.size === 1) return this.#run(this.#lanes.take()!)
+    return this.#runBatch(this.#batches.take())
+  }
+
+  startSuspect(): Promise<void> {
+    return this.#run(this.#lanes.takeSuspect()!)
   }
 
   /** These entries belong to others now: their handlers should stop, and nothing comes of them here. */
@@ -112,7 +141,9 @@ export class Processor {
       const job = this.#jobs.get(position)
       if (!job) continue
       this.counters.lost++
-      this.#disown(job, new MillraceError('CLOSED', 'the entry went to another consumer'))
+      job.lost = true
+      this.#jobs.delete(position)
+      job.abort(new MillraceError('CLOSED', 'the entry went to another consumer'))
     }
     this.#checkEmpty()
   }
@@ -122,7 +153,7 @@ export class Processor {
     while (this.#arriving > 0) await turn()
     this.#giveBackWaiting()
     if (this.#jobs.size > 0) await new Promise<void>((resolve) => this.#emptyWaiters.push(resolve))
-    await Promise.all([this.#settler.idle(), this.#burials.idle()])
+    await this.#settlements.idle()
   }
 
   /** Aborts what still runs and hands it back; its start counts. */
@@ -138,130 +169,147 @@ export class Processor {
 
   /** Leaves what could not be settled to others; nothing is left running. */
   async close(): Promise<void> {
-    this.#settler.close()
-    this.#burials.close()
+    clearInterval(this.#check)
+    this.#leavePool()
+    this.#batches.stop()
+    this.#runner.stop()
+    this.#settlements.close()
     await this.#audit?.stop()
   }
 
-  /** Asks until it gets an answer: without one, a redelivered entry would take its effect twice. */
-  async #finishedBefore(claims: readonly Claim[]): Promise<Set<string>> {
-    const redelivered = this.#audit ? claims.filter(({ origin }) => origin !== 'new') : []
-    while (this.#audit && redelivered.length > 0 && !this.#stopping.aborted) {
-      try {
-        return await this.#audit.processedBefore(redelivered)
-      } catch (error) {
-        this.#options.log.warn({ error }, 'the inbox does not answer; redelivered entries wait for it')
-        await pause(INBOX_RETRY_DELAY_MS, this.#stopping)
+  #makeLanes(): Lanes {
+    return new Lanes({
+      isSuspect: (job) => this.#isSuspect(job),
+      park: (jobs, delayMs) => {
+        for (const job of jobs) this.#giveBack(job, job.attempt - 1, delayMs)
+      },
+      recall: (positions) => this.#recall(positions),
+    })
+  }
+
+  #admit(claims: readonly Claim[], screening: Screening): void {
+    const jobs: Job[] = []
+    for (const claim of claims) {
+      if (claim.origin === 'parked') this.#lanes.addParked(this.#admission.keyOf(claim), claim.position)
+      else {
+        const job = this.#admission.admit(claim, screening)
+        if (job) jobs.push(job)
       }
     }
-    return NONE
+    this.#audit?.read(jobs)
+    for (const job of jobs) this.#lanes.add(job)
+    this.#pool.pump()
+    if (this.#lanes.behind > 0) this.#onRoom(0)
   }
 
-  /** A job for the claim, or undefined where there is nothing to run. */
-  #admit(claim: Claim): Job | undefined {
-    const { position, attempt } = claim
-    const known = this.#jobs.get(position)
-    if (known) return this.#decline(claim, known)
-    let event: Event
-    try {
-      event = decodeEntry(this.#options.stream, claim)
-    } catch (error) {
-      this.#bury(claim, undefined, deadLetter(position, attempt - 1, toError(error)))
-      return undefined
-    }
-    const job = new Job(this.#options.stream, claim, event)
-    this.#jobs.set(position, job)
-    if (attempt <= this.#maxAttempt(claim)) return job
-    const reason = `none of its ${attempt - 1} starts came to an end`
-    job.ending = 'dead-letter'
-    this.#bury(claim, event, deadLetter(position, attempt - 1, new MillraceError('HANDLER_DIED', reason)))
-    return undefined
-  }
-
-  /** That it was handed out is no proof of a start: whatever the policy, it runs once where that is known. */
-  #maxAttempt({ origin }: Claim): number {
-    const { attempts } = this.#options.retry
-    return origin === 'abandoned' ? Math.max(attempts, 2) : attempts
-  }
-
-  /**
-   * A claim of what is here already. What runs, or was acknowledged or buried, is ours as before (a group that was
-   * healed hands it out again), and its end settles this claim too. What was parked may be back before we heard that
-   * it was parked; then nothing else would settle this claim.
-   */
-  #decline({ position, attempt }: Claim, { ending }: Job): undefined {
-    if (ending !== 'retry' && ending !== 'release') return
-    this.#settler.push({ outcome: { kind: 'release', position, attempts: attempt - 1 } })
+  #isSuspect({ entry: { origin }, attempt, event: { type } }: Job): boolean {
+    if (origin !== 'abandoned') return false
+    return attempt >= SUSPECT_FROM_ATTEMPT || this.#options.retry.of(type).attempts < SUSPECT_FROM_ATTEMPT
   }
 
   async #run(job: Job): Promise<void> {
-    if (job.lost) return
-    const isOurs = job.claim.origin === 'new' || (await this.#beginner.begin(job.claim))
-    if (job.lost) return
-    if (this.#stopping.aborted) return this.#giveBack(job, job.attempt - 1)
-    if (!isOurs) return this.lose([job.position])
+    if (!this.#startsAtOnce(job) && !(await this.#mayStart(job))) return
     let outcome: Outcome
     try {
-      await this.#options.handler(job)
-      if (job.lost) return
-      this.counters.processed++
-      outcome = { kind: 'acknowledge', position: job.position }
+      await this.#runner.handle(job)
+      outcome = job.acknowledgement()
     } catch (thrown) {
-      if (job.lost) return
+      if (job.lost) return this.#lanes.finished(job)
       outcome = this.#failed(job, thrown)
     }
-    job.ending = outcome.kind
-    this.#settle(job.claim, job.event, outcome)
+    this.#end(job, outcome)
+  }
+
+  /** All in one call of the handler, or one after the other where that fails. */
+  async #runBatch(batch: readonly Job[]): Promise<void> {
+    const jobs: Job[] = []
+    for (const job of batch) if (this.#startsAtOnce(job) || (await this.#mayStart(job))) jobs.push(job)
+    if (jobs.length === 0) return
+    try {
+      await this.#runner.handleBatch(jobs)
+    } catch (thrown) {
+      return this.#batchFailed(jobs, thrown)
+    }
+    for (const job of jobs) this.#end(job, job.acknowledgement())
+  }
+
+  /** What ran into its time limit may still run: nothing of it is started anew beside it. */
+  async #batchFailed(jobs: readonly Job[], thrown: unknown): Promise<void> {
+    const isLate = thrown instanceof MillraceError && thrown.code === 'HANDLER_TIMEOUT'
+    for (const job of jobs) {
+      job.discardProduced()
+      // Where one of the same key failed meanwhile, those behind it went back with it.
+      if (job.ending) continue
+      if (job.lost) this.#lanes.finished(job)
+      else if (isLate || jobs.length === 1) this.#end(job, this.#failed(job, thrown))
+      else await this.#run(job)
+    }
+  }
+
+  /** Nearly all do, and it costs nothing to find out. */
+  #startsAtOnce({ lost, entry: { origin } }: Job): boolean {
+    return !lost && origin === 'new' && !this.#stopping.aborted
+  }
+
+  /** Whether it is still ours and may start; where it may not, what becomes of it is seen to. */
+  async #mayStart(job: Job): Promise<boolean> {
+    const isOurs = job.lost || job.entry.origin === 'new' || (await this.#beginner.begin(job.entry))
+    const { position } = job.entry
+    if (!job.lost && this.#stopping.aborted) {
+      this.#end(job, { kind: 'release', position, attempts: job.attempt - 1 })
+      return false
+    }
+    if (!isOurs) this.lose([position])
+    if (job.lost) this.#lanes.finished(job)
+    return !job.lost
   }
 
   #failed(job: Job, thrown: unknown): Outcome {
-    this.counters.failed++
-    const outcome = outcomeOfFailure(job, thrown, this.#options.retry)
-    const { stream, group, log } = this.#options
-    const fields = { error: toError(thrown), stream, group, position: job.position, attempt: job.attempt }
-    if (outcome.kind === 'retry')
-      log.info({ ...fields, delayMs: outcome.delayMs }, 'a handler failed and is retried')
-    else this.#countDeadLetter(fields)
-    return outcome
+    return this.#settlements.failed(job, thrown)
   }
 
-  #bury(claim: Claim, event: Event | undefined, outcome: Outcome): void {
-    const { stream, group } = this.#options
-    if (outcome.kind === 'dead-letter')
-      this.#countDeadLetter({ stream, group, position: claim.position, ...outcome.letter })
-    this.#settle(claim, event, outcome)
-  }
-
-  #countDeadLetter(fields: object): void {
-    this.counters.deadLettered++
-    this.#options.log.error(fields, 'an entry goes to the dead letters')
-  }
-
-  #settle(claim: Claim, event: Event | undefined, outcome: Outcome): void {
-    const fact = this.#audit?.factOf(outcome, claim, event)
-    const settler = outcome.kind === 'dead-letter' ? this.#burials : this.#settler
-    settler.push(fact ? { outcome, fact } : { outcome })
+  #end(job: Job, outcome: Outcome): void {
+    if (job.lost) return this.#lanes.finished(job)
+    job.ending = outcome.kind
+    this.#settlements.settle(job.entry, job.event, outcome)
+    if (outcome.kind === 'retry' || outcome.kind === 'release') this.#lanes.waits(job, outcome.delayMs ?? 0)
+    else this.#lanes.finished(job)
   }
 
   #giveBackWaiting(): void {
     for (const job of this.#lanes.drain()) this.#giveBack(job, job.attempt - 1)
   }
 
-  #giveBack(job: Job, attempts: number): void {
+  #giveBack(job: Job, attempts: number, delayMs = 0): void {
+    if (job.lost) return
     job.ending = 'release'
-    this.#settler.push({ outcome: { kind: 'release', position: job.position, attempts } })
+    this.#settlements.release(job.entry, attempts, delayMs)
   }
 
-  #disown(job: Job, reason: Error): void {
-    job.lost = true
-    this.#jobs.delete(job.position)
-    job.abort(reason)
+  /** They come by themselves a little later, so a recall that fails loses nothing but time. */
+  #recall(positions: readonly string[]): void {
+    if (this.#stopping.aborted || positions.length === 0) return
+    this.#consumer.expedite(positions).catch((error: unknown) => {
+      this.#options.log.debug({ error }, 'parked entries could not be recalled')
+    })
   }
 
-  #settled(positions: readonly string[], lost: readonly string[]): void {
-    this.counters.lost += lost.length
+  async #checkBlocked(): Promise<void> {
+    const overdue = this.#isChecking ? [] : this.#lanes.overdue()
+    if (overdue.length === 0) return
+    this.#isChecking = true
+    try {
+      this.#lanes.checked(overdue, new Set(await this.#consumer.waiting(overdue)))
+      this.#pool.pump()
+    } catch (error) {
+      this.#options.log.debug({ error }, 'whether parked entries still wait could not be found out')
+    } finally {
+      this.#isChecking = false
+    }
+  }
+
+  #settled(positions: readonly string[]): void {
     for (const position of positions) if (this.#jobs.get(position)?.ending) this.#jobs.delete(position)
-    this.#onSettled(positions.length)
     this.#checkEmpty()
   }
 

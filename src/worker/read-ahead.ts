@@ -6,6 +6,19 @@ const HORIZON_MS = 200
 const MAX_CLAIM = 500
 
 /**
+ * Past so many entries that wait in the log behind others of their key, new ones are only trickled in: each has a place
+ * here and in the pending list of the group.
+ */
+const MAX_PARKED = 50_000
+
+/** What a worker has; see the processor. */
+export interface InHand {
+  readonly held: number
+  readonly behind: number
+  readonly parked: number
+}
+
+/**
  * How many entries a worker should hold. Enough to keep its handlers busy while the next ones travel, and no more:
  * what waits here could run elsewhere. So it follows the speed at which entries are finished.
  */
@@ -34,16 +47,16 @@ export class ReadAhead {
     this.#averageSize = (this.#averageSize + size / fieldsOfEach.length) / 2
   }
 
-  /** How many more to ask for, with `held` in hand; 0 when there is enough. */
-  room(held: number): number {
+  /** How many more to ask for; 0 when there is enough. */
+  room({ held, behind, parked }: InHand): number {
     this.#learnRate()
     const wanted = Math.max(2 * this.#concurrency, this.#concurrency + (this.#rate * HORIZON_MS) / 1_000)
     const fits = Math.max(1, Math.floor(MAX_REPLY_SIZE / this.#averageSize))
-    const room = Math.floor(Math.min(wanted, this.#max) - held)
+    // What waits for others of its key keeps no handler busy.
+    const room = Math.floor(Math.min(wanted - (held - behind), this.#max - held))
     // Asking for a few at a time would spend a round trip on each.
-    return room >= Math.min(this.#concurrency, wanted) / 4 || held === 0
-      ? Math.max(0, Math.min(room, fits, MAX_CLAIM))
-      : 0
+    const isWorthIt = room >= Math.min(this.#concurrency, wanted) / 4 || held === 0
+    return isWorthIt ? Math.max(0, Math.min(room, fits, parked < MAX_PARKED ? MAX_CLAIM : 1)) : 0
   }
 
   #learnRate(): void {

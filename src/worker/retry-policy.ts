@@ -1,4 +1,4 @@
-import { InvalidError, type Issue } from '../core/errors.ts'
+import type { Issue } from '../core/errors.ts'
 
 /** When a failed handler runs again, and when no more. */
 export interface RetryPolicy {
@@ -14,7 +14,7 @@ export interface RetryPolicy {
   jitter?: number
 }
 
-const DEFAULTS: Required<RetryPolicy> = {
+export const DEFAULT_RETRY_POLICY: Required<RetryPolicy> = {
   attempts: 5,
   delayMs: 1_000,
   factor: 2,
@@ -22,22 +22,20 @@ const DEFAULTS: Required<RetryPolicy> = {
   jitter: 0.2,
 }
 
-/** @throws InvalidError `CONFIGURATION_INVALID` with every number that makes no sense */
-export function resolveRetryPolicy(policy: RetryPolicy = {}): Required<RetryPolicy> {
-  const resolved = { ...DEFAULTS, ...policy }
+/** Every number that makes no sense. `path` is how the policy is called, such as `retry`. */
+export function retryPolicyIssues(path: string, policy: Required<RetryPolicy>): Issue[] {
   const issues: Issue[] = []
   const require = (name: keyof RetryPolicy, holds: boolean, wanted: string) => {
-    if (!holds) issues.push({ path: `retry.${name}`, message: `must be ${wanted}, not ${resolved[name]}` })
+    if (!holds) issues.push({ path: `${path}.${name}`, message: `must be ${wanted}, not ${policy[name]}` })
   }
-  require('attempts', Number.isInteger(resolved.attempts) &&
-    resolved.attempts >= 1, 'a whole number from 1 on')
-  require('delayMs', Number.isFinite(resolved.delayMs) && resolved.delayMs >= 0, 'a number of ms from 0 on')
-  require('factor', Number.isFinite(resolved.factor) && resolved.factor >= 1, 'a number from 1 on')
-  require('maxDelayMs', resolved.maxDelayMs >= resolved.delayMs, 'at least delayMs')
-  require('jitter', resolved.jitter >= 0 && resolved.jitter <= 1, 'a number from 0 to 1')
-  if (issues.length > 0)
-    throw new InvalidError('CONFIGURATION_INVALID', 'the retry policy is impossible', issues)
-  return resolved
+  const { attempts, delayMs, factor, maxDelayMs, jitter } = policy
+  require('attempts', Number.isInteger(attempts) && attempts >= 1, 'a whole number from 1 on')
+  require('delayMs', Number.isFinite(delayMs) && delayMs >= 0, 'a number of ms from 0 on')
+  require('factor', Number.isFinite(factor) && factor >= 1, 'a number from 1 on')
+  require('maxDelayMs', Number.isFinite(maxDelayMs) &&
+    maxDelayMs >= delayMs, 'a number of ms, at least delayMs')
+  require('jitter', jitter >= 0 && jitter <= 1, 'a number from 0 to 1')
+  return issues
 }
 
 /** @param attempt the one that failed, from 1 on */

@@ -310,7 +310,7 @@ describe.each([
 
   describe('starts and stops', () => {
     test('once, however often it is called', async () => {
-      const worker = lab.worker(() => {})
+      const worker = lab.worker({ handler: () => {} })
       await Promise.all([worker.start(), worker.start()])
       await worker.start()
       await lab.publish(10)
@@ -324,14 +324,14 @@ describe.each([
     })
 
     test('never, when it is stopped before it is started', async () => {
-      const worker = lab.worker(() => {})
+      const worker = lab.worker({ handler: () => {} })
       await worker.stop(1_000)
       expect(await failureOf(worker.start())).toMatchObject({ code: 'CLOSED' })
     })
 
     test('and leaves nothing behind when it is stopped while it starts', async () => {
       await lab.publish(5)
-      const worker = lab.worker(() => {})
+      const worker = lab.worker({ handler: () => {} })
       const starting = worker.start().catch((error: MillraceError) => error)
       await worker.stop(1_000)
       await starting
@@ -387,10 +387,13 @@ describe.each([
     })
 
     test('and refuses options that make no sense, all of them at once', () => {
-      const make = () => lab.worker(() => {}, { concurrency: 0, maxHeld: 1.5, deadAfterMs: -1, retry: {} })
+      const make = () =>
+        lab.worker({ handler: () => {}, concurrency: 0, maxHeld: 1.5, deadAfterMs: -1, retry: {} })
       expect(make).toThrow(/concurrency.*maxHeld.*deadAfterMs/)
-      expect(() => lab.worker(() => {}, { retry: { attempts: 0, factor: 0.5 } })).toThrow(/attempts.*factor/)
-      expect(() => lab.worker(() => {}, { group: 'a\nb' })).toThrow(MillraceError)
+      expect(() => lab.worker({ handler: () => {}, retry: { attempts: 0, factor: 0.5 } })).toThrow(
+        /attempts.*factor/,
+      )
+      expect(() => lab.worker({ handler: () => {}, group: 'a\nb' })).toThrow(MillraceError)
     })
   })
 })

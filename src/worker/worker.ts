@@ -1,10 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MillraceError, toError } from '../core/errors.ts'
 import type { Service } from '../core/service.ts'
-import type { Consumer, StreamLog } from '../core/stream-log.ts'
+import type { Consumer, Membership, StreamLog } from '../core/stream-log.ts'
 import { pause } from '../core/pause.ts'
-import { Processor, type Counters } from './processor.ts'
+import type { Circuit } from './breaker.ts'
+import { HandlerPool } from './handler-pool.ts'
+import { Processor } from './processor.ts'
 import { ReadAhead } from './read-ahead.ts'
+import { noCounts, type Counters } from './settlements.ts'
 import { resolveWorkerOptions, type ResolvedOptions, type WorkerOptions } from './worker-options.ts'
 
 /** Longest wait for the first entry of a claim, in ms: the loop shows progress at least that often. */
@@ -21,6 +24,17 @@ export interface WorkerStatus extends Counters {
   lastEntryAt: number | undefined
   /** Entries in hand. */
   held: number
+  /** Keys that wait for the retry of an entry of theirs. */
+  blockedKeys: number
+  circuit: Circuit
+  paused: boolean
+}
+
+/** What several workers share. */
+export interface WorkerShare {
+  pool: HandlerPool
+  /** Its part of the pool when there is more to do than the pool can. */
+  weight: number
 }
 
 /**
@@ -31,6 +45,7 @@ export interface WorkerStatus extends Counters {
 export class Worker implements Service {
   readonly #log: StreamLog
   readonly #options: ResolvedOptions
+  readonly #share: WorkerShare
   readonly #readAhead: ReadAhead
   readonly #stopping = new AbortController()
   #running:
@@ -42,27 +57,41 @@ export class Worker implements Service {
   #lastLoopAt = 0
   #lastEntryAt: number | undefined
   #faults = 0
+  #paused = false
 
-  /** @throws InvalidError `CONFIGURATION_INVALID`, MillraceError `NAME_INVALID` */
-  constructor(log: StreamLog, options: WorkerOptions) {
+  /**
+   * @param share a pool that others use as well; its concurrency takes the place of the worker's
+   * @throws InvalidError `CONFIGURATION_INVALID`, MillraceError `NAME_INVALID`
+   */
+  constructor(log: StreamLog, options: WorkerOptions, share?: WorkerShare) {
     this.#log = log
     this.#options = resolveWorkerOptions(options)
-    this.#readAhead = new ReadAhead(this.#options.concurrency, this.#options.maxHeld)
+    const { concurrency, maxHeld, batch } = this.#options
+    this.#share = share ?? { pool: new HandlerPool(concurrency), weight: 1 }
+    this.#readAhead = new ReadAhead(this.#share.pool.concurrency * batch.size, maxHeld)
   }
 
   get status(): WorkerStatus {
-    const counters = this.#running?.processor.counters ?? {
-      processed: 0,
-      failed: 0,
-      deadLettered: 0,
-      lost: 0,
-    }
+    const processor = this.#running?.processor
     return {
-      ...counters,
+      ...(processor?.counters ?? noCounts()),
       lastLoopAt: this.#lastLoopAt,
       lastEntryAt: this.#lastEntryAt,
-      held: this.#running?.processor.held ?? 0,
+      held: processor?.held ?? 0,
+      blockedKeys: processor?.blockedKeys ?? 0,
+      circuit: processor?.circuit ?? 'closed',
+      paused: this.#paused,
     }
+  }
+
+  /** Takes nothing more until `resume`; what is in hand goes on. Other members of the group are not told. */
+  pause(): void {
+    this.#paused = true
+  }
+
+  resume(): void {
+    this.#paused = false
+    this.#wakeLoop?.()
   }
 
   /** Calling it twice starts once; after a failure it may be called again, after `stop` it is `CLOSED`. */
@@ -76,13 +105,17 @@ export class Worker implements Service {
 
   async #start(): Promise<void> {
     this.#refuseIfStopped()
-    const { stream, group, consumer: name, start, deadAfterMs, minIdleMs } = this.#options
-    const consumer = await this.#log.join({ stream, group, consumer: name, start, deadAfterMs, minIdleMs })
+    const { deadAfterMs } = this.#options
+    const consumer = await this.#log.join(membershipOf(this.#options))
     if (this.#stopping.signal.aborted) await consumer.leave()
     this.#refuseIfStopped()
-    const processor = new Processor(consumer, this.#options, this.#stopping.signal, (count) => {
-      this.#readAhead.finished(count)
-      this.#wakeLoop?.()
+    const processor = new Processor(consumer, this.#options, {
+      ...this.#share,
+      stopping: this.#stopping.signal,
+      onRoom: (settled) => {
+        this.#readAhead.finished(settled)
+        this.#wakeLoop?.()
+      },
     })
     const heartbeat = setInterval(() => void this.#beat(consumer, processor), deadAfterMs / 3)
     this.#running = { consumer, processor, heartbeat, loop: this.#loop(consumer, processor) }
@@ -129,7 +162,7 @@ export class Worker implements Service {
     const { signal } = this.#stopping
     while (!signal.aborted) {
       this.#lastLoopAt = Date.now()
-      const room = this.#readAhead.room(processor.held)
+      const room = this.#room(processor)
       try {
         if (room === 0) await this.#progress()
         else await this.#take(consumer, processor, room)
@@ -138,6 +171,14 @@ export class Worker implements Service {
         await this.#backOff(error)
       }
     }
+  }
+
+  /** An open circuit is tried with one event. */
+  #room(processor: Processor): number {
+    const { circuit, held } = processor
+    if (this.#paused || circuit === 'open') return 0
+    if (circuit === 'half-open') return held === 0 ? 1 : 0
+    return this.#readAhead.room(processor)
   }
 
   async #take(consumer: Consumer, processor: Processor, room: number): Promise<void> {
@@ -176,6 +217,14 @@ export class Worker implements Service {
     const { stream, group } = this.#options
     this.#options.log.warn({ error, stream, group }, message)
   }
+}
+
+function membershipOf(options: ResolvedOptions): Membership {
+  const { stream, group, consumer, start, deadAfterMs, minIdleMs, order, rateLimit } = options
+  const membership: Membership = { stream, group, consumer, start, deadAfterMs, minIdleMs }
+  if (order === 'key') membership.exclusive = true
+  if (rateLimit) membership.rateLimit = rateLimit
+  return membership
 }
 
 /** Whether the work ended within the time; it is not stopped by it. */

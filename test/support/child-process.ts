@@ -6,8 +6,11 @@ import { fileURLToPath } from 'node:url'
 export interface ChildOptions {
   url: string
   stream: string
-  /** `slow` handlers wait for their signal; `poison` ones kill the process at events with that data. */
-  mode: 'quick' | 'slow' | 'poison'
+  /**
+   * `slow` handlers wait for their signal; `poison` ones kill the process at events with that data; `ordered` ones fail
+   * by chance and leave their effects in a list, in a group whose order is that of keys.
+   */
+  mode: 'quick' | 'slow' | 'poison' | 'ordered'
   attempts: number
   concurrency: number
 }

@@ -5,7 +5,8 @@ import type { Delivery } from '../../src/core/delivery.ts'
 import { RedisStreamLog } from '../../src/redis/redis-log.ts'
 import { Worker } from '../../src/worker/worker.ts'
 import type { ChildOptions } from './child-process.ts'
-import { DEAD_AFTER_MS, GROUP } from './worker-lab.ts'
+import { Connection } from '../../src/redis/connection.ts'
+import { DEAD_AFTER_MS, EFFECTS, GROUP } from './worker-lab.ts'
 
 const { url, stream, mode, attempts, concurrency } = JSON.parse(process.argv[2]!) as ChildOptions
 
@@ -25,14 +26,21 @@ const handlers: Record<ChildOptions['mode'], (delivery: Delivery) => Promise<voi
     if (event.data === 'poison') process.kill(process.pid, 'SIGKILL')
     await new Promise((resolve) => setTimeout(resolve, 5))
   },
+  ordered: async ({ event }) => {
+    if (Math.random() < 0.1) throw new Error('by chance')
+    await effects.send(['RPUSH', EFFECTS(stream), `${event.key} ${event.data}`])
+  },
 }
+
+const effects = await Connection.open({ url }, 'effects')
 
 const log = await RedisStreamLog.open({ url })
 const worker = new Worker(log, {
   stream,
   group: GROUP,
   deadAfterMs: DEAD_AFTER_MS,
-  retry: { attempts },
+  order: mode === 'ordered' ? 'key' : 'process',
+  retry: mode === 'ordered' ? { attempts, delayMs: 20, factor: 1 } : { attempts },
   concurrency,
   handler: (delivery) => {
     const { position, attempt } = delivery
@@ -44,6 +52,6 @@ await worker.start()
 report({ ready: true })
 process.once('SIGTERM', async () => {
   await worker.stop(200)
-  await log.close()
+  await Promise.all([log.close(), effects.close()])
   report({ stopped: true }) // and nothing is left that would keep the process alive
 })

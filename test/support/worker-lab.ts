@@ -9,7 +9,10 @@ export const GROUP = 'group'
 /** Short, so that tests need not wait for long, and long enough for a heartbeat every third of it on a busy machine. */
 export const DEAD_AFTER_MS = 600
 
-export type LabOptions = Partial<Omit<WorkerOptions, 'handler'>>
+/** List: the effects that workers in processes of their own leave behind, as `key data`. */
+export const EFFECTS = (stream: string): string => `{${stream}}:effects`
+
+export type LabOptions = Partial<WorkerOptions>
 
 /** A stream of its own on a log, with the workers that a test starts on it. */
 export class Lab {
@@ -29,21 +32,25 @@ export class Lab {
   }
 
   /** A worker that is not started yet; it is stopped with the lab. */
-  worker(handler: Handler, options: LabOptions = {}): Worker {
+  worker(options: LabOptions): Worker {
     const worker = new Worker(this.log, {
       stream: this.stream,
       group: GROUP,
       deadAfterMs: DEAD_AFTER_MS,
       retry: { delayMs: 20, jitter: 0 },
       ...options,
-      handler,
     })
     this.workers.push(worker)
     return worker
   }
 
-  async start(handler: Handler, options: LabOptions = {}): Promise<Worker> {
-    const worker = this.worker(handler, options)
+  start(handler: Handler, options: LabOptions = {}): Promise<Worker> {
+    return this.startWith({ ...options, handler })
+  }
+
+  /** For whatever is not a worker with a plain handler. */
+  async startWith(options: LabOptions): Promise<Worker> {
+    const worker = this.worker(options)
     await worker.start()
     return worker
   }
