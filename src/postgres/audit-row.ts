@@ -1,8 +1,10 @@
 import type { AuditFact } from '../core/audit.ts'
 import { fingerprintOf } from './fingerprint.ts'
+import type { InboxRow } from './inbox-statement.ts'
 import { payloadText } from './payload.ts'
+import { storable, storableName } from './storable.ts'
 
-/** What one row of the audit trail becomes, and the groups whose inbox the entry goes into. */
+/** What one row of the audit trail becomes, and the inbox rows that are written with it. */
 export interface AuditRow {
   /** Stream, position and fingerprint in one: the same for everything told of one entry. */
   readonly key: string
@@ -15,11 +17,9 @@ export interface AuditRow {
   readonly state: AuditFact['state']
   readonly consumer: string | null
   readonly error: string | null
-  readonly processedBy: readonly string[]
+  readonly inbox: readonly InboxRow[]
 }
 
-/** Longest type and user id, in UTF-16 units. Longer ones are cut: they are for looking up, and an index has limits. */
-const MAX_NAME_LENGTH = 256
 const MAX_ERROR_LENGTH = 8_000
 /** A message to PostgreSQL ends at 1 GB, and a character can take several bytes, some of them twice. */
 const MAX_PAYLOAD_LENGTH = 100_000_000
@@ -29,12 +29,13 @@ export function toAuditRow(fact: AuditFact): AuditRow {
   const { entry } = fact
   const state = fact.main ? fact.state : 'pending'
   const stream = storable(fact.stream)
+  const position = fact.copyOf ?? entry.position
   const fingerprint = fingerprintOf(entry.fields)
   const ended = state !== 'pending'
   const row: AuditRow = {
-    key: `${stream}\0${entry.position}\0${fingerprint}`,
+    key: `${stream}\0${position}\0${fingerprint}`,
     stream,
-    position: entry.position,
+    position,
     fingerprint,
     eventType: storableName(typeOf(fact)),
     userId: userIdOf(fact.event?.data),
@@ -42,7 +43,10 @@ export function toAuditRow(fact: AuditFact): AuditRow {
     state,
     consumer: ended ? storable(fact.consumer) : null,
     error: ended && fact.error !== undefined ? storable(fact.error.slice(0, MAX_ERROR_LENGTH)) : null,
-    processedBy: fact.state === 'processed' ? [storable(fact.group)] : [],
+    inbox:
+      fact.state === 'processed'
+        ? [{ stream, group: storable(fact.group), position: entry.position, fingerprint }]
+        : [],
   }
   return row.payload.length > MAX_PAYLOAD_LENGTH ? withoutPayload(row, 'it is too long') : row
 }
@@ -56,18 +60,11 @@ export const withoutPayload = (row: AuditRow, reason: string): AuditRow => ({
 
 const RANK = { pending: 0, failed: 1, processed: 2 }
 
-/** Everything told of one entry, as one row: the state that is furthest, and everybody's inbox. */
+/** Everything told of one entry, as one row: the state that is furthest, and everybody's inbox. A row may come twice. */
 export function mergeRows(a: AuditRow, b: AuditRow): AuditRow {
   const winner = RANK[b.state] > RANK[a.state] ? b : a
-  return { ...winner, processedBy: [...new Set([...a.processedBy, ...b.processedBy])] }
+  return { ...winner, inbox: [...a.inbox, ...b.inbox] }
 }
-
-/** A text as PostgreSQL takes it: it has no place for NUL. */
-export const storable = (text: string): string =>
-  text.includes('\0') ? text.replaceAll('\0', '\ufffd') : text
-
-/** A type or user id as it stands in its column, and as it is to be looked up. */
-export const storableName = (name: string): string => storable(name.slice(0, MAX_NAME_LENGTH))
 
 /** What can't be decoded has a type all the same, if one of the known fields says so. */
 function typeOf({ event, entry: { fields }, stream }: AuditFact): string {

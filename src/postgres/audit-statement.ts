@@ -1,4 +1,5 @@
 import type { AuditRow } from './audit-row.ts'
+import { inboxColumns, inInboxOrder } from './inbox-statement.ts'
 
 /**
  * Audit rows and inbox rows in one statement, which is one transaction and one round trip. What is told again changes
@@ -6,8 +7,8 @@ import type { AuditRow } from './audit-row.ts'
  */
 export const TELL = `
   WITH inbox AS (
-    INSERT INTO millrace_inbox (stream, position, fingerprint, "group")
-    SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::text[])
+    INSERT INTO millrace_inbox (stream, "group", position, fingerprint)
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[])
     ON CONFLICT DO NOTHING
   )
   INSERT INTO millrace_audit AS audit
@@ -26,12 +27,8 @@ export const TELL = `
 
 /** The values of {@link TELL}, a column each. */
 export function tellValues(rows: readonly AuditRow[]): unknown[][] {
-  const inbox = rows.flatMap((row) => row.processedBy.map((group) => ({ row, group })))
   return [
-    inbox.map(({ row }) => row.stream),
-    inbox.map(({ row }) => row.position),
-    inbox.map(({ row }) => row.fingerprint),
-    inbox.map(({ group }) => group),
+    ...inboxColumns(inInboxOrder(rows.flatMap(({ inbox }) => inbox))),
     rows.map((row) => row.stream),
     rows.map((row) => row.position),
     rows.map((row) => row.fingerprint),

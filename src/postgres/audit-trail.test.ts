@@ -88,6 +88,33 @@ describe('record', () => {
     },
   )
 
+  it('writes what became of a copy into the row of its original, and into the inbox under its own position', async () => {
+    const original = entryOf('1-0')
+    const copy = { ...original, position: 'inlet/7-0' }
+    await trail.record([factOf(original, { state: 'failed', error: 'Error: no' })])
+    await trail.record([factOf(copy, { copyOf: '1-0' })])
+    expect(await rows()).toMatchObject([{ position: '1-0', state: 'processed', error: null }])
+    expect(await inbox()).toMatchObject([{ position: 'inlet/7-0', group: 'main' }])
+    expect(await trail.processedBefore('things', 'main', [original, copy])).toEqual(new Set(['inlet/7-0']))
+  })
+
+  it.each(['pending', 'failed', 'processed'] as const)(
+    'leaves the row of what was processed when a replayed copy of it is %s, told together or later',
+    async (state) => {
+      const copy = { ...entryOf('1-0'), position: 'inlet/7-0' }
+      const replayed = factOf(copy, { copyOf: '1-0', state, error: 'Error: no', consumer: 'consumer-2' })
+      await trail.record([factOf(entryOf('1-0'))])
+      const [before] = await rows()
+      await trail.record([replayed])
+      expect(await rows()).toEqual([before])
+      const again = { ...copy, position: 'inlet/8-0' }
+      await trail.record([{ ...replayed, entry: again }, factOf(entryOf('1-0'))])
+      expect(await rows()).toEqual([before])
+      const copies = state === 'processed' ? ['inlet/7-0', 'inlet/8-0'] : []
+      expect((await inbox()).map(({ position }) => position)).toEqual(['1-0', ...copies])
+    },
+  )
+
   it('makes new rows when positions come again with other content, or on another stream', async () => {
     await trail.record([factOf(entryOf('1-0', 'first life'))])
     await trail.record([factOf(entryOf('1-0', 'second life')), factOf(entryOf('1-0', 'first life'))])

@@ -2,10 +2,11 @@ import type { AuditFact, AuditTrail } from '../core/audit.ts'
 import { MillraceError } from '../core/errors.ts'
 import { noLog, type Log } from '../core/service.ts'
 import type { Entry } from '../core/stream-log.ts'
-import { storable, toAuditRow, type AuditRow } from './audit-row.ts'
+import { toAuditRow, type AuditRow } from './audit-row.ts'
 import { AuditWriter } from './audit-writer.ts'
 import type { Database } from './database.ts'
 import { fingerprintOf } from './fingerprint.ts'
+import { storable } from './storable.ts'
 
 /** More brought nothing with the server on two cores, and would take connections away from those who read. */
 const MAX_WRITES_UNDER_WAY = 2

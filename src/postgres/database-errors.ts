@@ -21,11 +21,17 @@ const ADVICE: Readonly<Record<string, string>> = {
   '57P03': 'it is starting or stopping: try again shortly',
 }
 
-/** The code of the operating system or of PostgreSQL under an error of this folder; `''` when there is none. */
-function codeUnder(error: unknown): string {
-  const { code } = ((error as Error | undefined)?.cause ?? {}) as { code?: unknown }
-  return typeof code === 'string' ? code : ''
+/** The SQLSTATE of an error or of what lies under it, however often it was wrapped; `''` when there is none. */
+function sqlStateOf(error: unknown): string {
+  for (let depth = 0, at = error; at instanceof Error && depth < MAX_DEPTH; depth++, at = at.cause) {
+    const { code } = at as { code?: unknown }
+    if (typeof code === 'string' && isSqlState(code)) return code
+  }
+  return ''
 }
+
+/** Deeper than any library wraps, and an end where causes go in a circle. */
+const MAX_DEPTH = 10
 
 /**
  * Why a statement failed, and what to do about it.
@@ -44,8 +50,8 @@ export function toDatabaseError(place: string, cause: unknown): MillraceError {
 const isSqlState = (code: string): boolean => /^[0-9A-Z]{5}$/.test(code) && /\d/.test(code)
 
 /** Two transactions got in each other's way, and this one was rolled back: the same again will succeed. */
-export const isConflict = (error: unknown): boolean => ['40P01', '40001'].includes(codeUnder(error))
+export const isConflict = (error: unknown): boolean => ['40P01', '40001'].includes(sqlStateOf(error))
 
 /** PostgreSQL refuses a value: data exceptions (22), constraints (23), limits (54). Waiting will not help. */
 export const isRefusedValue = (error: unknown): boolean =>
-  ['22', '23', '54'].includes(codeUnder(error).slice(0, 2))
+  ['22', '23', '54'].includes(sqlStateOf(error).slice(0, 2))

@@ -110,11 +110,19 @@ describe('a database', () => {
     await database.close()
   })
 
+  it('says what to do when a connection can not be had, of the pool or besides it', async () => {
+    const database = new Database({ url: withUrl((url) => (url.port = '1')) })
+    await expect(database.connect()).rejects.toThrow(/ECONNREFUSED.*is it running/)
+    await expect(database.openConnection()).rejects.toThrow(/ECONNREFUSED.*is it running/)
+    await database.close()
+  })
+
   it('answers CLOSED once it is closed, and can be closed twice', async () => {
     const database = new Database({ url: server.url })
     const query = database.query<{ one: number }>('SELECT 1 AS one FROM pg_sleep(0.1)')
     await Promise.all([database.close(), database.close()])
     expect(await query).toEqual([{ one: 1 }])
     await expect(database.ping()).rejects.toMatchObject({ code: 'CLOSED' })
+    await expect(database.connect()).rejects.toMatchObject({ code: 'CLOSED' })
   })
 })

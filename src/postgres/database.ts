@@ -1,6 +1,7 @@
-import { Client, Pool, type ClientConfig } from 'pg'
+import { Client, Pool, type ClientConfig, type PoolClient } from 'pg'
 import { MillraceError } from '../core/errors.ts'
 import { toDatabaseError } from './database-errors.ts'
+import { keepListening, type ConnectionPool } from './transaction.ts'
 
 export interface DatabaseOptions {
   /** `postgres://user:password@host:port/database`. */
@@ -28,7 +29,7 @@ export type Query = <Row extends object>(text: string, values?: unknown[]) => Pr
  * A pool of connections to one PostgreSQL database. It connects when it is asked something, and again after an outage;
  * nothing is tried twice by itself. Every wait has an end.
  */
-export class Database {
+export class Database implements ConnectionPool {
   readonly #url: string
   readonly #place: string
   readonly #pool: Pool
@@ -41,6 +42,7 @@ export class Database {
     this.#pool = new Pool({ ...connectionTo(url, STATEMENT_TIMEOUT_MS), max: maxConnections })
     // Without a listener a connection that breaks while idle would end the process.
     this.#pool.on('error', (cause) => onError?.(this.#explain(cause)))
+    keepListening(this.#pool)
   }
 
   /** Statements run beside each other, each on a connection of its own. */
@@ -58,6 +60,32 @@ export class Database {
   /** Whether the database answers; costs one round trip. */
   async ping(): Promise<void> {
     await this.query('SELECT 1')
+  }
+
+  get ending(): boolean {
+    return this.#closing !== undefined
+  }
+
+  /** A connection of the pool, for several statements; whoever takes it releases it. */
+  async connect(): Promise<PoolClient> {
+    if (this.#closing) throw new MillraceError('CLOSED', 'the database was closed')
+    try {
+      return await this.#pool.connect()
+    } catch (cause) {
+      throw this.#explain(cause)
+    }
+  }
+
+  /** A connection besides the pool, for as long as it holds; whoever opens it ends it. */
+  async openConnection(): Promise<Client> {
+    const client = new Client(connectionTo(this.#url, STATEMENT_TIMEOUT_MS))
+    client.on('error', () => {}) // nobody can listen earlier
+    try {
+      await client.connect()
+      return client
+    } catch (cause) {
+      throw this.#explain(cause)
+    }
   }
 
   /** Work on one connection of its own, where a statement may take minutes. A transaction left open is rolled back. */

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { noLog } from '../core/service.ts'
 import { startTestPostgres, type TestServer } from '../engines/test-servers.ts'
 import { Database } from './database.ts'
@@ -37,21 +37,33 @@ it('forgets what is older, also if that is much and several do it at once', asyn
   expect(await remaining()).toBe(10)
 })
 
-it('by itself keeps a week, from its start on', async () => {
-  await fill(5, '8 days')
-  await fill(5, '6 days')
-  const pruner = new InboxPruner(database, noLog)
-  await pruner.start()
-  await expect.poll(remaining).toBe(15)
-  await pruner.stop()
-})
+describe('by itself', () => {
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }))
+  afterEach(() => void vi.useRealTimers())
 
-it('goes on living when the database does not answer', async () => {
-  const broken = new Database({ url: 'postgres://127.0.0.1:1/nowhere' })
-  const warnings: string[] = []
-  const pruner = new InboxPruner(broken, { ...noLog, warn: (_, message) => warnings.push(message) })
-  await pruner.start()
-  await expect.poll(() => warnings.length).toBe(1)
-  await pruner.stop()
-  await broken.close()
+  it('keeps a week, and begins when what was pending at the start had its time', async () => {
+    await fill(5, '8 days')
+    await fill(5, '6 days')
+    const before = await remaining()
+    const pruner = new InboxPruner(database, noLog)
+    await pruner.start()
+    vi.advanceTimersByTime(599_000)
+    expect(await remaining()).toBe(before)
+    vi.advanceTimersByTime(1_000)
+    vi.useRealTimers()
+    await expect.poll(remaining).toBe(before - 5)
+    await pruner.stop()
+  })
+
+  it('goes on living when the database does not answer', async () => {
+    const broken = new Database({ url: 'postgres://127.0.0.1:1/nowhere' })
+    const warnings: string[] = []
+    const pruner = new InboxPruner(broken, { ...noLog, warn: (_, message) => warnings.push(message) })
+    await pruner.start()
+    vi.advanceTimersByTime(600_000)
+    vi.useRealTimers()
+    await expect.poll(() => warnings.length).toBe(1)
+    await pruner.stop()
+    await broken.close()
+  })
 })

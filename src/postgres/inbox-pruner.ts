@@ -4,34 +4,40 @@ import type { Database } from './database.ts'
 
 const HOUR_MS = 3_600_000
 /** Only redelivered entries are looked up: long enough for a service that is down over a holiday. */
-const KEEP_MS = 7 * 24 * HOUR_MS
+export const DEFAULT_KEEP_MS = 7 * 24 * HOUR_MS
+/** What was pending while everything was down is recognised before its rows can go. */
+const FIRST_AFTER_MS = 600_000
 /** A statement that deletes no more than this keeps its locks and its transaction short. */
 const MAX_ROWS = 20_000
 
-/** Gives the inbox a bounded life: at the start and every hour it forgets what was processed longer than a week ago. */
+/** Gives the inbox a bounded life: ten minutes after the start and then every hour it forgets what is too old. */
 export class InboxPruner implements Service {
   readonly #database: Database
   readonly #log: Log
+  readonly #keepMs: number
+  #first: NodeJS.Timeout | undefined
   #timer: NodeJS.Timeout | undefined
   #pruning: Promise<void> = Promise.resolve()
   #stopped = false
 
-  constructor(database: Database, log: Log) {
+  /** @param keepMs how long an entry may be pending after it was processed, and is still known as processed */
+  constructor(database: Database, log: Log, keepMs = DEFAULT_KEEP_MS) {
     this.#database = database
     this.#log = log
+    this.#keepMs = keepMs
   }
 
   async start(): Promise<void> {
     const prune = () => {
       this.#pruning = this.#pruneQuietly()
     }
-    prune() // also where no instance lives for an hour
-    this.#timer = setInterval(prune, HOUR_MS)
-    this.#timer.unref()
+    this.#first = setTimeout(prune, FIRST_AFTER_MS).unref()
+    this.#timer = setInterval(prune, HOUR_MS).unref()
   }
 
   async stop(): Promise<void> {
     this.#stopped = true
+    clearTimeout(this.#first)
     clearInterval(this.#timer)
     await this.#pruning
   }
@@ -55,7 +61,7 @@ export class InboxPruner implements Service {
 
   async #pruneQuietly(): Promise<void> {
     try {
-      await this.prune(new Date(Date.now() - KEEP_MS))
+      await this.prune(new Date(Date.now() - this.#keepMs))
     } catch (error) {
       this.#log.warn(
         { error },

@@ -45,7 +45,12 @@ it('makes the tables that are needed, in a second run nothing, and leaves newer 
   await migrate(database)
   await queryOnce(url, `INSERT INTO millrace_migrations (name) VALUES ('9999-of-a-newer-version')`)
   await migrate(database)
-  expect(await tables(url)).toEqual(['millrace_audit', 'millrace_inbox', 'millrace_migrations'])
+  expect(await tables(url)).toEqual([
+    'millrace_audit',
+    'millrace_inbox',
+    'millrace_migrations',
+    'millrace_outbox',
+  ])
   await database.close()
 })
 

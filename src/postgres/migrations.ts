@@ -2,9 +2,11 @@ import { MillraceError } from '../core/errors.ts'
 import type { Database, Query } from './database.ts'
 import type { Migration } from './migration.ts'
 import { auditTrail } from './migrations/0001-audit-trail.ts'
+import { outbox } from './migrations/0002-outbox.ts'
+import { auditByStream } from './migrations/0003-audit-by-stream.ts'
 
 /** In the order in which they run. */
-const MIGRATIONS: readonly Migration[] = [auditTrail]
+const MIGRATIONS: readonly Migration[] = [auditTrail, outbox, auditByStream]
 
 /** Any number, the same in all instances for ever. */
 const LOCK = 7_311_406_829

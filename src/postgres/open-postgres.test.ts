@@ -1,8 +1,13 @@
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { dispatch } from '../bus/dispatch.ts'
+import type { Handlers } from '../bus/handlers.ts'
 import { startTestPostgres, type TestServer } from '../engines/test-servers.ts'
+import { MemoryStreamLog } from '../testing/memory-log.ts'
 import { openPostgres } from './open-postgres.ts'
 import { entryOf, factOf } from './test-audit.ts'
 import { createTestDatabase, queryOnce } from './test-database.ts'
+import { deliveryOf } from './test-inbox.ts'
+import { numbers, publishedIn, type Numbers } from './test-outbox.ts'
 
 let server: TestServer
 beforeAll(async () => {
@@ -51,4 +56,57 @@ it('writes what it was told before it closes, and leaves no timer running', asyn
   } finally {
     vi.useRealTimers()
   }
+})
+
+it('takes an event from one inbox through the outbox to a stream, and ends the relay with the rest', async () => {
+  const url = await createTestDatabase(server.url)
+  const { inbox, outbox, relay, close } = await openPostgres({ url, maxConnections: 1 })
+  const log = new MemoryStreamLog()
+  const relaying = relay(log)
+  await relaying.start()
+  const ids: string[] = []
+  const handler = inbox.handler(async ({ position }, tx) => {
+    ids.push(...(await outbox.add(tx, numbers(), [{ type: 'number', data: 1, key: position }])))
+  })
+  for (let times = 0; times < 3; times++) await handler(deliveryOf(entryOf('1-0')))
+  const position = await relaying.published(ids[0]!, 20_000)
+  expect(await publishedIn(log, 'numbers')).toEqual([{ id: ids[0], key: '1-0', data: 1, position }])
+  await close()
+  await expect.poll(() => connections(server.url)).toBe(0)
+})
+
+it('lets events of the outbox go through what a publisher would do to them', async () => {
+  const url = await createTestDatabase(server.url)
+  const { inbox, outbox, close } = await openPostgres({
+    url,
+    prepare: async (_, events) =>
+      events.map((event) => ({ ...event, data: 'sealed', headers: { keyid: '1' } })),
+  })
+  const add = inbox.handler(
+    async (_, tx) => void (await outbox.add(tx, numbers(), [{ type: 'number', data: 1 }])),
+  )
+  await add(deliveryOf(entryOf('1-0')))
+  const [row] = await queryOnce<{ fields: string; event_id: string }>(url, 'SELECT * FROM millrace_outbox')
+  const { event_id: id, fields } = row!
+  expect(JSON.parse(fields)).toEqual(
+    `type number data "sealed" id ${id} time`.split(' ').concat([expect.any(String), 'keyid', '1']),
+  )
+  await close()
+})
+
+it('gives a handler of the bus the data that its stream declares', async () => {
+  const { inbox, close } = await openPostgres({ url: await createTestDatabase(server.url) })
+  const seen: number[] = []
+  const handlers: Handlers<Numbers['schemas']> = {
+    number: inbox.handler(async ({ event }) => void seen.push(event.data)),
+  }
+  const entry = { position: '1-0', fields: ['type', 'number', 'data', '7'] }
+  for (let times = 0; times < 2; times++) await dispatch(numbers(), handlers)(deliveryOf(entry))
+  expect(seen).toEqual([7])
+  await close()
+})
+
+it('refuses numbers that make no sense, all of them at once', async () => {
+  const opening = openPostgres({ url: server.url, maxConnections: 0, inboxKeepMs: Number.NaN })
+  await expect(opening).rejects.toThrow(/maxConnections: must be.*inboxKeepMs: must be/)
 })

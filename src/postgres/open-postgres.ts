@@ -1,27 +1,50 @@
 import type { AuditTrail } from '../core/audit.ts'
+import { InvalidError, type Issue } from '../core/errors.ts'
+import type { PrepareEvents } from '../core/outbox.ts'
 import type { ProcessedEvents } from '../core/processed-events.ts'
 import { noLog, type Log } from '../core/service.ts'
+import type { StreamLog } from '../core/stream-log.ts'
 import { PostgresAuditTrail } from './audit-trail.ts'
 import { Database } from './database.ts'
-import { InboxPruner } from './inbox-pruner.ts'
+import { Inbox } from './inbox.ts'
+import { DEFAULT_KEEP_MS, InboxPruner } from './inbox-pruner.ts'
 import { migrate } from './migrations.ts'
+import { OutboxRelay } from './outbox-relay.ts'
+import { Outbox } from './outbox.ts'
 import { PostgresProcessedEvents } from './processed-events.ts'
+import type { RelayOptions } from './relay-options.ts'
 
 export interface PostgresOptions {
   /** `postgres://user:password@host:port/database`. */
   url: string
   log?: Log
+  /** Connections at most (10), besides one for each relay. Two of them the inbox leaves to others. */
+  maxConnections?: number
+  /** What events of the outbox go through (checked against their declaration): a publisher's, where it has middleware. */
+  prepare?: PrepareEvents
+  /** How long the inbox knows what was processed, in ms (7 days): longer than any entry is pending. */
+  inboxKeepMs?: number
 }
 
 /** What Millrace keeps in PostgreSQL. */
 export interface Postgres {
   readonly audit: AuditTrail
   readonly events: ProcessedEvents
+  /** Handlers whose effects are committed exactly once. */
+  readonly inbox: Inbox
+  /** Events that are published if a transaction commits. */
+  readonly outbox: Outbox
+  /** A relay that publishes what the outbox holds. Whoever starts it stops it; `close` does so at the latest. */
+  relay(log: StreamLog, options?: RelayOptions): OutboxRelay
   /** Resolves when the database answers, rejects with `DATABASE_UNAVAILABLE` when it does not. */
   ping(): Promise<void>
-  /** Writes what the audit trail was told, then disconnects. Idempotent. */
+  /** Stops relays, writes what the audit trail was told, waits for handlers that run, then disconnects. Idempotent. */
   close(): Promise<void>
 }
+
+const DEFAULT_MAX_CONNECTIONS = 10
+const LEFT_TO_OTHERS = 2
+const RELAY_STOP_MS = 5_000
 
 /**
  * Connects and brings the tables up to date, once: whoever wants more attempts makes them. After that it finds back by
@@ -29,24 +52,51 @@ export interface Postgres {
  *
  * @throws MillraceError `CONFIGURATION_INVALID`, `DATABASE_UNAVAILABLE`; then nothing is left open
  * @example
- * const { audit, events, close } = await openPostgres({ url: 'postgres://postgres@localhost:5432/orders' })
+ * const { audit, inbox, outbox, relay, close } = await openPostgres({ url: 'postgres://postgres@localhost:5432/orders' })
  */
-export async function openPostgres({ url, log = noLog }: PostgresOptions): Promise<Postgres> {
+export async function openPostgres(options: PostgresOptions): Promise<Postgres> {
+  const { url, log, maxConnections, inboxKeepMs, prepare } = resolvePostgresOptions(options)
   const onError = (error: Error) =>
     log.warn({ error }, 'a connection to PostgreSQL broke; the next one is new')
-  const database = new Database({ url, onError })
+  const database = new Database({ url, onError, maxConnections })
   await migrate(database)
   const audit = new PostgresAuditTrail(database, log)
-  const pruner = new InboxPruner(database, log)
+  const pruner = new InboxPruner(database, log, inboxKeepMs)
   await pruner.start()
+  const relays: OutboxRelay[] = []
   return {
     audit,
     events: new PostgresProcessedEvents(database),
+    inbox: new Inbox(database, { log, maxTransactions: Math.max(1, maxConnections - LEFT_TO_OTHERS) }),
+    outbox: new Outbox(database, prepare),
+    relay(streamLog, relayOptions) {
+      const relay = new OutboxRelay(database, streamLog, { ...relayOptions, log })
+      relays.push(relay)
+      return relay
+    },
     ping: () => database.ping(),
     async close() {
-      await pruner.stop()
+      await Promise.all([pruner.stop(), ...relays.map((relay) => relay.stop(RELAY_STOP_MS))])
       await audit.close()
       await database.close()
     },
   }
+}
+
+function resolvePostgresOptions(options: PostgresOptions) {
+  const resolved = {
+    log: noLog,
+    maxConnections: DEFAULT_MAX_CONNECTIONS,
+    inboxKeepMs: DEFAULT_KEEP_MS,
+    ...options,
+  }
+  const issues: Issue[] = []
+  for (const name of ['maxConnections', 'inboxKeepMs'] as const) {
+    const value = resolved[name]
+    if (!Number.isInteger(value) || value < 1)
+      issues.push({ path: name, message: `must be a whole number from 1 on, not ${value}` })
+  }
+  if (issues.length > 0)
+    throw new InvalidError('CONFIGURATION_INVALID', 'PostgreSQL can not be used like this', issues)
+  return resolved
 }

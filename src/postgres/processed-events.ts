@@ -1,4 +1,4 @@
-import { storable, storableName } from './audit-row.ts'
+import { storable, storableName } from './storable.ts'
 import type {
   EventFilter,
   EventPage,

@@ -1,0 +1,154 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { Reject, type Handler } from '../core/delivery.ts'
+import { startTestPostgres, startTestRedis, type TestServer } from '../engines/test-servers.ts'
+import { RedisStreamLog } from '../redis/redis-log.ts'
+import { Worker } from '../worker/worker.ts'
+import type { WorkerOptions } from '../worker/worker-options.ts'
+import { PostgresAuditTrail } from './audit-trail.ts'
+import { Database } from './database.ts'
+import { Inbox } from './inbox.ts'
+import { migrate } from './migrations.ts'
+import { auditRows, inboxRows } from './test-audit.ts'
+import { untilKilled } from './test-child.ts'
+import { createTestDatabase, queryOnce } from './test-database.ts'
+
+const DEAD_AFTER_MS = 600
+const COUNT = 20
+
+let server: TestServer
+let redis: TestServer
+let log: RedisStreamLog
+let url: string
+let database: Database
+let workers: Worker[]
+let stream: string
+let round = 0
+beforeAll(async () => {
+  ;[server, redis] = await Promise.all([startTestPostgres(), startTestRedis()])
+  log = await RedisStreamLog.open({ url: redis.url })
+})
+afterAll(async () => {
+  await log.close()
+  await Promise.all([server.stop(), redis.stop()])
+})
+beforeEach(async () => {
+  url = await createTestDatabase(server.url)
+  database = new Database({ url })
+  await migrate(database)
+  await database.query('CREATE TABLE effects (name text NOT NULL)')
+  stream = `crash-${++round}`
+  workers = []
+  const entries = Array.from({ length: COUNT }, (_, n) => ({ fields: ['type', 'number', 'data', String(n)] }))
+  await log.append(stream, entries)
+})
+afterEach(async () => {
+  await Promise.all(workers.map((worker) => worker.stop(1_000)))
+  await database.close()
+})
+
+const effects = async () =>
+  (await queryOnce<{ name: string }>(url, 'SELECT name FROM effects ORDER BY name::int')).map(
+    ({ name }) => name,
+  )
+const numbers = Array.from({ length: COUNT }, (_, n) => String(n))
+
+async function startWorker(options: Partial<WorkerOptions>): Promise<Worker> {
+  const worker = new Worker(log, {
+    stream,
+    group: 'g',
+    deadAfterMs: DEAD_AFTER_MS,
+    retry: { delayMs: 10, jitter: 0 },
+    ...options,
+  })
+  workers.push(worker)
+  await worker.start()
+  return worker
+}
+
+/** A worker whose inbox handler, or what stands around it, dies at the number 7. */
+const childWorker = (inHandler: string, afterwards: string) => `
+  const { RedisStreamLog } = await load('redis/redis-log.ts')
+  const { Worker } = await load('worker/worker.ts')
+  const { Database } = await load('postgres/database.ts')
+  const { Inbox } = await load('postgres/inbox.ts')
+  const run = new Inbox(new Database({ url })).handler(async ({ event }, tx) => {
+    await tx.query('INSERT INTO effects VALUES ($1)', [event.data])
+    if (event.data === 7) { ${inHandler} }
+  })
+  const handler = async (delivery) => {
+    await run(delivery)
+    if (delivery.event.data === 7) { ${afterwards} }
+  }
+  const log = await RedisStreamLog.open({ url: redisUrl })
+  await new Worker(log, { stream, group: 'g', deadAfterMs: ${DEAD_AFTER_MS}, concurrency: 1, handler }).start()
+`
+
+const inboxHandler = (starts: string[]): Handler =>
+  new Inbox(database).handler(async ({ event }, tx) => {
+    starts.push(String(event.data))
+    await tx.query('INSERT INTO effects VALUES ($1)', [event.data])
+  })
+
+const acknowledged = (worker: Worker) => () => worker.status.processed
+
+describe('a process that is killed', () => {
+  it.each([
+    ['between effect and commit', 'await die()', '', true],
+    ['between commit and acknowledgement', '', 'await die()', false],
+  ])('%s takes every effect once', async (_, inHandler, afterwards, runsAgain) => {
+    await untilKilled(childWorker(inHandler, afterwards), { url, redisUrl: redis.url, stream })
+    expect((await effects()).includes('7')).toBe(!runsAgain)
+    const starts: string[] = []
+    const worker = await startWorker({ handler: inboxHandler(starts) })
+    await expect.poll(async () => (await inboxRows(url)).length, { timeout: 20_000 }).toBe(COUNT)
+    await expect.poll(() => worker.status.held, { timeout: 20_000 }).toBe(0)
+    expect(await effects()).toEqual(numbers)
+    expect(starts.includes('7')).toBe(runsAgain)
+  })
+})
+
+describe('a worker', () => {
+  it('with failing handlers takes every effect once', async () => {
+    const failed = new Set<unknown>()
+    const run = new Inbox(database).handler(async ({ event }, tx) => {
+      await tx.query('INSERT INTO effects VALUES ($1)', [event.data])
+      if (failed.has(event.data)) return
+      failed.add(event.data)
+      throw new Error('the first start fails')
+    })
+    const worker = await startWorker({ handler: run })
+    await expect.poll(acknowledged(worker), { timeout: 20_000 }).toBe(COUNT)
+    expect(await effects()).toEqual(numbers)
+    expect(worker.status.failed).toBe(COUNT)
+  })
+
+  it('that shares its group with others, all of which are slow to acknowledge, takes every effect once', async () => {
+    const starts: string[] = []
+    const handler = inboxHandler(starts)
+    await Promise.all([1, 2, 3].map(() => startWorker({ handler })))
+    await expect.poll(async () => (await effects()).length, { timeout: 20_000 }).toBe(COUNT)
+    expect(await effects()).toEqual(numbers)
+  })
+
+  it('with a batch handler keeps the effects of all but the poison, which fails alone', async () => {
+    const batches: number[] = []
+    const batchHandler = new Inbox(database).batchHandler(async (batch, tx) => {
+      batches.push(batch.length)
+      const names = batch.map(({ event }) => String(event.data))
+      await tx.query('INSERT INTO effects SELECT unnest($1::text[])', [names])
+      if (names.includes('7')) throw new Reject('poison')
+    })
+    const trail = new PostgresAuditTrail(database)
+    const worker = await startWorker({ batchHandler, audit: { trail } })
+    await expect.poll(() => worker.status.processed, { timeout: 20_000 }).toBe(COUNT - 1)
+    await expect.poll(() => worker.status.deadLettered, { timeout: 20_000 }).toBe(1)
+    expect(await effects()).toEqual(numbers.filter((name) => name !== '7'))
+    expect(Math.max(...batches)).toBeGreaterThan(1)
+    const ended = async (state: string) =>
+      (await auditRows(url)).filter((row) => row.state === state).map(({ payload }) => payload)
+    await expect.poll(() => ended('failed'), { timeout: 20_000 }).toEqual(['7'])
+    await expect.poll(async () => (await ended('processed')).length, { timeout: 20_000 }).toBe(COUNT - 1)
+    expect(await inboxRows(url)).toHaveLength(COUNT - 1)
+    await trail.close()
+  })
+})

@@ -1,0 +1,73 @@
+/** Told in the transaction that adds events, so that it arrives when they can be seen. */
+export const ADDED_CHANNEL = 'millrace_outbox_added'
+/** Told with JSON arrays of `[event id, position]`, so that any process learns what any relay published. */
+export const PUBLISHED_CHANNEL = 'millrace_outbox_published'
+
+/** One statement for the events and the word of them, of which PostgreSQL sends one per transaction. */
+export const ADD = `
+  WITH added AS (
+    INSERT INTO millrace_outbox (partition, stream, key, event_id, idempotency_key, fields, size)
+    SELECT partition, stream, key, event_id, idempotency_key, fields, length(fields)
+    FROM unnest($1::smallint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
+      WITH ORDINALITY AS event (partition, stream, key, event_id, idempotency_key, fields, n)
+    ORDER BY n
+  )
+  SELECT pg_notify('${ADDED_CHANNEL}', '')::text AS told`
+
+/** Any number, the same in all instances for ever. The second half of a lock is the partition. */
+const LOCKS = 731_140_683
+
+/** Whether the partition is ours alone until the transaction ends. */
+export const LOCK_PARTITION = `SELECT pg_try_advisory_xact_lock(${LOCKS}, $1) AS mine`
+
+/** The partitions in which something may be published now. */
+export const DUE_PARTITIONS = `
+  SELECT partition FROM generate_series(0, $1 - 1) AS partition
+  WHERE EXISTS (
+    SELECT FROM millrace_outbox AS event
+    WHERE event.partition = partition.partition AND failed_at IS NULL AND due_at <= now()
+  )`
+
+export interface OutboxRow {
+  id: string
+  stream: string
+  key: string | null
+  event_id: string
+  idempotency_key: string
+  fields: string
+  attempts: number
+}
+
+/**
+ * What may be published from partition $1 now, oldest first: at most $2 rows and about $3 characters. A key of which
+ * one event waits for its next attempt waits with it.
+ */
+export const TAKE = `
+  WITH taken AS MATERIALIZED (
+    SELECT id, stream, key, event_id, idempotency_key, fields, size, attempts
+    FROM millrace_outbox AS event
+    WHERE partition = $1 AND failed_at IS NULL AND due_at <= now() AND NOT EXISTS (
+      SELECT FROM millrace_outbox AS head
+      WHERE head.partition = $1 AND head.attempts > 0 AND head.failed_at IS NULL AND head.due_at > now()
+        AND head.stream = event.stream AND head.key = event.key AND head.id < event.id
+    )
+    ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED
+  )
+  SELECT id, stream, key, event_id, idempotency_key, fields, attempts
+  FROM (SELECT *, sum(size) OVER (ORDER BY id) - size AS size_before FROM taken) AS measured
+  WHERE size_before < $3 ORDER BY id`
+
+/** Ends rows that were published, and tells so. */
+export const FINISH = `
+  WITH finished AS (DELETE FROM millrace_outbox WHERE id = ANY($1::bigint[]))
+  SELECT pg_notify('${PUBLISHED_CHANNEL}', told)::text FROM unnest($2::text[]) AS told`
+
+/** Sets when rows that could not be published are tried again; without a delay they are given up. */
+export const POSTPONE = `
+  UPDATE millrace_outbox AS event
+  SET attempts = attempts + 1,
+      error = failure.error,
+      due_at = clock_timestamp() + coalesce(delay_ms, 0) * interval '1 millisecond',
+      failed_at = CASE WHEN delay_ms IS NULL THEN clock_timestamp() END
+  FROM unnest($1::bigint[], $2::text[], $3::integer[]) AS failure (id, error, delay_ms)
+  WHERE event.id = failure.id`

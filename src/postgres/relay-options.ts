@@ -1,0 +1,36 @@
+import { InvalidError, type Issue } from '../core/errors.ts'
+
+export interface RelayOptions {
+  /** How often it looks for events of which no word came, in ms (1000). */
+  pollMs?: number
+  /** Events that are taken at once, at most (500). */
+  batchSize?: number
+  /** Transactions at once (2), of which each takes a connection of the pool. */
+  concurrency?: number
+  /** How often an event is tried that Redis refuses, before it is given up (10). An outage costs no attempt. */
+  maxAttempts?: number
+  /** Pause after the first refusal, in ms (1000); each further one is twice as long, a minute at most. */
+  retryDelayMs?: number
+}
+
+const DEFAULTS: Required<RelayOptions> = {
+  pollMs: 1_000,
+  batchSize: 500,
+  concurrency: 2,
+  maxAttempts: 10,
+  retryDelayMs: 1_000,
+}
+
+/** @throws InvalidError `CONFIGURATION_INVALID` with every number that makes no sense */
+export function resolveRelayOptions(options: RelayOptions): Required<RelayOptions> {
+  const resolved = { ...DEFAULTS, ...options }
+  const issues: Issue[] = []
+  for (const name of Object.keys(DEFAULTS) as (keyof RelayOptions)[]) {
+    const value = resolved[name]
+    if (!Number.isInteger(value) || value < 1)
+      issues.push({ path: name, message: `must be a whole number from 1 on, not ${value}` })
+  }
+  if (issues.length > 0)
+    throw new InvalidError('CONFIGURATION_INVALID', 'the relay can not run like this', issues)
+  return resolved
+}
