@@ -25,7 +25,13 @@ const common: UserConfig = {
 export default defineConfig([
   {
     ...common,
-    entry: ['src/index.ts', 'src/testing/index.ts', 'src/cli/main.ts'],
+    entry: [
+      'src/index.ts',
+      'src/middleware/index.ts',
+      'src/postgres/index.ts',
+      'src/testing/index.ts',
+      'src/cli/main.ts',
+    ],
     dts: true,
     hooks: { 'build:done': copySwaggerUi },
   },

@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   resolve: {
     alias: [
-      { find: /^millrace\/testing$/, replacement: new URL('src/testing/index.ts', import.meta.url).pathname },
+      { find: /^millrace\/(\w+)$/, replacement: `${new URL('src', import.meta.url).pathname}/$1/index.ts` },
       { find: /^millrace$/, replacement: new URL('src/index.ts', import.meta.url).pathname },
     ],
   },

@@ -16,17 +16,23 @@ const ALLOWED: Record<string, Record<string, string>> = {
   testing: { engines: 'the launcher of throw-away servers is part of what is exported for tests' },
   engines: {},
   config: {},
+  middleware: {},
+  retention: {},
+  schedule: {},
   bus: {
     redis: '`connect` puts the log on Redis under a bus',
     worker: '`consume` runs a worker',
+    schedule: 'scheduled events are moved, and jobs run, while a bus is open',
+    retention: '`retain` applies a policy while a bus is open',
   },
   app: {
     bus: 'handlers are dispatched by type as on the bus',
     worker: 'a group is declared with the options of a worker',
+    schedule: 'an app declares jobs',
   },
   server: {},
   cli: Object.fromEntries(
-    ['app', 'bus', 'config', 'engines', 'postgres', 'redis', 'server', 'telemetry', 'worker'].map(
+    ['app', 'bus', 'config', 'engines', 'postgres', 'redis', 'schedule', 'server', 'telemetry', 'worker'].map(
       (folder) => [folder, 'the one place where everything is put together'],
     ),
   ),

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { stream } from '../core/stream.ts'
+import { job } from '../schedule/job.ts'
 import { defineApp, handle } from './app.ts'
 
 const users = stream('users', { created: z.object({ id: z.string() }) })
@@ -11,7 +12,7 @@ test('an app has the streams and groups that it declares', () => {
   const app = defineApp({ streams: [users, tasks], handlers: [mailer] })
   expect(app.streams).toEqual([users, tasks])
   expect(app.handlers).toMatchObject([{ stream: 'users', options: { group: 'mailer', concurrency: 5 } }])
-  expect(defineApp({})).toEqual({ streams: [], handlers: [] })
+  expect(defineApp({})).toEqual({ streams: [], handlers: [], jobs: [], middleware: [], retention: [] })
 })
 
 test('one group on several streams, and several on one, are fine', () => {
@@ -43,4 +44,15 @@ test('names that only look alike are not the same', () => {
     handle(stream('c', {}), { group: 'a on b' }, {}),
   ]
   expect(defineApp({ handlers }).handlers).toHaveLength(2)
+})
+
+test('jobs and retention are checked where they are declared', () => {
+  const nightly = job('nightly', '0 3 * * *', () => {})
+  const app = defineApp({ jobs: [nightly], retention: [{ stream: 'users', policy: { maxLength: 10 } }] })
+  expect(app.jobs).toEqual([nightly])
+  expect(() => defineApp({ jobs: [nightly, nightly] })).toThrow(/nightly/)
+  const impossible = { stream: 'users', policy: { maxLength: -1 } }
+  expect(() => defineApp({ retention: [impossible] })).toThrow(/maxLength/)
+  const users = { stream: 'users', policy: {} }
+  expect(() => defineApp({ retention: [users, users] })).toThrow(/retention of "users" twice/)
 })

@@ -1,26 +1,39 @@
-import { dispatch, type Handlers } from '../bus/dispatch.ts'
+import { groupHandler, type GroupOptions as BusGroupOptions } from '../bus/group-handler.ts'
+import type { HandlerKey, Handlers } from '../bus/handlers.ts'
 import type { Handler } from '../core/delivery.ts'
 import { MillraceError } from '../core/errors.ts'
-import type { Schemas, StreamDeclaration } from '../core/stream.ts'
+import { checkFunctions, type PublishMiddleware } from '../core/pipeline.ts'
+import { resolveRetention, type RetentionPolicy } from '../core/retention-policy.ts'
+import type { Schemas, StreamDeclaration, TypeOf } from '../core/stream.ts'
+import type { JobDeclaration } from '../schedule/job.ts'
+import { refuseTwice as refuseJobsTwice } from '../schedule/unique-names.ts'
 import type { WorkerOptions } from '../worker/worker-options.ts'
 
 /** A group of an app: which stream it consumes, how, and with what. */
 export interface GroupDeclaration {
   readonly stream: string
-  readonly options: GroupOptions
+  readonly options: Omit<WorkerOptions, 'stream' | 'handler'>
   readonly handler: Handler
 }
 
-export type GroupOptions = Pick<
-  WorkerOptions,
-  'group' | 'start' | 'concurrency' | 'maxHeld' | 'retry' | 'deadAfterMs' | 'minIdleMs'
->
+/** The service gives each consumer its name, its log and its audit trail. */
+export type GroupOptions = Omit<BusGroupOptions, 'consumer' | 'audit' | 'log'>
 
-/** What the service does: the streams it knows and the groups it runs. */
+/** What is kept of a stream; the groups of the app count as declared. */
+export interface StreamRetention {
+  readonly stream: string
+  readonly policy: RetentionPolicy
+}
+
+/** What the service does: the streams it knows, the groups and jobs it runs, and what it keeps. */
 export interface App {
   readonly streams: readonly StreamDeclaration[]
   /** The first group of a stream is its main one: it decides when the audit trail calls an entry processed. */
   readonly handlers: readonly GroupDeclaration[]
+  readonly jobs: readonly JobDeclaration[]
+  /** What everything goes through that the service publishes, such as encryption. */
+  readonly middleware: readonly PublishMiddleware[]
+  readonly retention: readonly StreamRetention[]
 }
 
 /**
@@ -29,21 +42,22 @@ export interface App {
  * @example
  * const mailer = handle(users, { group: 'mailer' }, { 'user.created': async ({ event }) => send(event.data.email) })
  */
-export function handle<S extends Schemas>(
+export function handle<S extends Schemas, K extends HandlerKey<S> = TypeOf<S> | '*'>(
   stream: StreamDeclaration<S>,
   options: GroupOptions,
-  handlers: Handlers<S>,
+  handlers: Handlers<S, K>,
 ): GroupDeclaration {
-  return { stream: stream.name, options, handler: dispatch(stream, handlers) }
+  const { handler, workerOptions } = groupHandler(stream, options, handlers)
+  return { stream: stream.name, options: workerOptions, handler }
 }
 
 /**
  * Declares an app module, for `millrace serve` to run.
  *
- * @throws MillraceError `CONFIGURATION_INVALID` when one stream or group is declared twice
+ * @throws MillraceError `CONFIGURATION_INVALID` when one stream, group or job is declared twice, or retention is impossible
  */
 export function defineApp(app: Partial<App>): App {
-  const { streams = [], handlers = [] } = app
+  const { streams = [], handlers = [], jobs = [], middleware = [], retention = [] } = app
   refuseTwice(
     'stream',
     streams.map(({ name }) => quote(name)),
@@ -52,7 +66,14 @@ export function defineApp(app: Partial<App>): App {
     'group',
     handlers.map(({ stream, options: { group } }) => `${quote(group)} on ${quote(stream)}`),
   )
-  return { streams, handlers }
+  refuseTwice(
+    'retention of',
+    retention.map(({ stream }) => quote(stream)),
+  )
+  refuseJobsTwice(jobs)
+  for (const declaration of retention) resolveRetention(declaration)
+  checkFunctions('middleware', middleware)
+  return { streams, handlers, jobs, middleware, retention }
 }
 
 /** Unambiguous, whatever a name contains. */

@@ -1,32 +1,69 @@
-import { PublishError, type MillraceError } from '../core/errors.ts'
+import { MillraceError, PublishError } from '../core/errors.ts'
+import type { BatchHandler, Delivery } from '../core/delivery.ts'
 import type { NewEvent } from '../core/event.ts'
+import type { Operations } from '../core/operations.ts'
+import type { RetentionDeclaration } from '../core/retention-policy.ts'
+import { noLog, type Log } from '../core/service.ts'
 import type { StreamLog } from '../core/stream-log.ts'
 import type { DataIn, NewEventOf, Schemas, StreamDeclaration, TypeOf } from '../core/stream.ts'
+import type { JobDeclaration } from '../schedule/job.ts'
+import { jobGroup } from '../schedule/job-group.ts'
+import type { BatchOptions } from '../worker/batch-collector.ts'
+import { MultiStreamWorker, type MultiStreamOptions } from '../worker/multi-stream-worker.ts'
 import type { WorkerOptions } from '../worker/worker-options.ts'
 import { Worker } from '../worker/worker.ts'
-import { dispatch, type Handlers } from './dispatch.ts'
+import { Background } from './background.ts'
+import { groupBatchHandler, groupHandler, type GroupOptions } from './group-handler.ts'
+import type { HandlerKey, Handlers } from './handlers.ts'
 import { Publisher, type PublisherOptions } from './publisher.ts'
 import { tail, type TailedEntry, type TailOptions } from './tail.ts'
 
 /** What a publisher may say besides type and data. */
 export type PublishOptions = Omit<NewEvent, 'type' | 'data'>
-export type ConsumeOptions = Omit<WorkerOptions, 'stream' | 'handler'>
+
+/** When an event is to enter its stream: at a time, or so many ms from now by the clock of the server. */
+export type When = { at: Date } | { delayMs: number }
+
+export interface BusOptions extends PublisherOptions {
+  log?: Log
+  /** What can be done beside publishing and consuming; without it there is no scheduling, retention or redrive. */
+  operations?: Operations
+  /** Ends the log when the bus is closed; leave it out for a log that others use too. */
+  closeLog?: () => Promise<void>
+}
 
 /** How long `close` waits for handlers that run, in ms. */
 const CLOSE_DEADLINE_MS = 30_000
 
+interface Stoppable {
+  stop(deadlineMs: number): Promise<void>
+}
+
 /** Publishing and consuming on one StreamLog. Whoever makes a bus closes it. */
 export class Bus {
-  readonly #log: StreamLog
+  /** What it publishes to and consumes. */
+  readonly log: StreamLog
+  readonly #options: BusOptions
   readonly #publisher: Publisher
-  readonly #closeLog: () => Promise<void>
-  readonly #workers = new Set<Worker>()
+  readonly #background: Background | undefined
+  readonly #workers = new Set<Stoppable>()
 
-  /** @param closeLog ends the log when the bus is closed; leave it out for a log that others use too */
-  constructor(log: StreamLog, options: PublisherOptions & { closeLog?: () => Promise<void> } = {}) {
-    this.#log = log
+  constructor(log: StreamLog, options: BusOptions = {}) {
+    this.log = log
+    this.#options = options
     this.#publisher = new Publisher(log, options)
-    this.#closeLog = options.closeLog ?? (async () => {})
+    const { operations, log: lines = noLog } = options
+    this.#background = operations && new Background(operations, lines)
+  }
+
+  /**
+   * Dead letters, replays, pauses and resets of groups, retention, holds, schedules.
+   *
+   * @throws MillraceError `CONFIGURATION_INVALID` where the log has none of it
+   */
+  get operations(): Operations {
+    if (this.#options.operations) return this.#options.operations
+    throw new MillraceError('CONFIGURATION_INVALID', 'this log has no operations; connect to Redis for them')
   }
 
   /**
@@ -34,7 +71,8 @@ export class Bus {
    * while Redis keeps its data.
    *
    * @throws InvalidError `EVENT_INVALID` with the fields at fault; nothing was written
-   * @throws MillraceError `PUBLISH_UNCERTAIN` when the reply was lost; publishing again is safe with an idempotency key
+   * @throws MillraceError `EVENT_FILTERED` where middleware took it out; `PUBLISH_UNCERTAIN` when the reply was lost:
+   *   publishing again is safe with an idempotency key
    */
   async publish<S extends Schemas, K extends TypeOf<S>>(
     stream: StreamDeclaration<S>,
@@ -66,34 +104,125 @@ export class Bus {
     return this.#publisher.publish(stream, events)
   }
 
-  /** Consumes a stream through a group; resolves when the worker runs. `close` stops it, or its own `stop`. */
-  async consume<S extends Schemas>(
+  /**
+   * Publishes one event later: it waits in Redis, durably, and enters its stream when it is due. Answers an id by which
+   * `operations.schedule` lists and cancels it.
+   *
+   * @example
+   * await bus.schedule(users, 'user.reminded', { userId: '1' }, { delayMs: 3_600_000 })
+   *
+   * @throws InvalidError `EVENT_INVALID` with the fields at fault, and for a time that is none
+   */
+  async schedule<S extends Schemas, K extends TypeOf<S>>(
     stream: StreamDeclaration<S>,
-    options: ConsumeOptions,
-    handlers: Handlers<S>,
+    type: K,
+    data: DataIn<S, K>,
+    when: When,
+    options?: PublishOptions,
+  ): Promise<string> {
+    const { schedule } = this.operations
+    const entry = await this.#publisher.entryOf(stream as StreamDeclaration, { ...options, type, data })
+    this.#background!.moveScheduled()
+    const due = 'at' in when ? { dueAt: when.at.getTime() } : { delayMs: when.delayMs }
+    const [result] = await schedule.schedule(stream.name, [{ ...entry, ...due }])
+    if (typeof result === 'string') return result
+    throw result as MillraceError
+  }
+
+  /**
+   * Has an event written in the same step as the acknowledgement of the delivery: both happen or neither. So what comes
+   * of an event is written once, whatever crashes. Both streams must be in one slot: give them one tag, as in
+   * `{shop}:orders` and `{shop}:invoices`. Nothing is written where the handler throws.
+   *
+   * @throws InvalidError `EVENT_INVALID` with the fields at fault
+   */
+  async produce<S extends Schemas, K extends TypeOf<S>>(
+    delivery: Delivery,
+    stream: StreamDeclaration<S>,
+    type: K,
+    data: DataIn<S, K>,
+    options?: Omit<PublishOptions, 'idempotencyKey'>,
+  ): Promise<void> {
+    const { fields } = await this.#publisher.entryOf(stream as StreamDeclaration, { ...options, type, data })
+    delivery.produce(stream.name, fields)
+  }
+
+  /** Consumes a stream through a group; resolves when the worker runs. `close` stops it, or its own `stop`. */
+  async consume<S extends Schemas, K extends HandlerKey<S> = TypeOf<S> | '*'>(
+    stream: StreamDeclaration<S>,
+    options: GroupOptions,
+    handlers: Handlers<S, K>,
   ): Promise<Worker> {
-    const worker = new Worker(this.#log, {
-      ...options,
-      stream: stream.name,
-      handler: dispatch(stream, handlers),
-    })
-    // Before it runs, so that a close meanwhile stops it.
+    const { handler, workerOptions } = groupHandler(stream, options, handlers)
+    return this.#run({ ...workerOptions, stream: stream.name, handler })
+  }
+
+  /**
+   * Consumes a stream in batches: many deliveries in one call of the handler, such as one transaction for all. Each is
+   * checked as for a handler of its own; events of types that the stream does not declare come as they were written.
+   */
+  consumeBatches(
+    stream: StreamDeclaration,
+    options: GroupOptions & { batch?: BatchOptions },
+    handler: BatchHandler,
+  ): Promise<Worker> {
+    const { batchHandler, workerOptions } = groupBatchHandler(stream, options, handler)
+    return this.#run({ ...workerOptions, stream: stream.name, batchHandler })
+  }
+
+  /** One consumer on many streams, to be added while it runs; see {@link MultiStreamWorker}. `close` stops it. */
+  async consumeMany(options: MultiStreamOptions = {}): Promise<MultiStreamWorker> {
+    const worker = new MultiStreamWorker(this.log, { log: this.#options.log ?? noLog, ...options })
     this.#workers.add(worker)
-    await worker.start().catch((error: unknown) => {
-      this.#workers.delete(worker)
-      throw error
-    })
+    this.#background?.moveScheduled()
+    await worker.start()
     return worker
+  }
+
+  /**
+   * Runs jobs: each tick once, however many processes run them, and those of one job one after the other.
+   *
+   * @throws MillraceError `CONFIGURATION_INVALID` when two jobs have one name, or the log has no operations
+   */
+  async runJobs(jobs: readonly JobDeclaration[]): Promise<void> {
+    if (!this.#background) return void this.operations
+    const group = jobGroup(jobs)
+    if (group) await this.#run({ order: 'key', ...group, stream: group.stream.name })
+    await this.#background.runJobs(jobs, (name, events) => this.publishUntyped(name, events))
+  }
+
+  /**
+   * Keeps a stream from growing without end, while the bus is open; never by what a group, a declared one or a hold needs,
+   * unless there is a hard cap. Several processes may do so at once.
+   *
+   * @throws InvalidError `CONFIGURATION_INVALID` with every mistake in it
+   */
+  retain(declaration: RetentionDeclaration): void {
+    if (!this.#background) return void this.operations
+    this.#background.retain(declaration)
   }
 
   /** Reads a stream without a group; see {@link tail}. */
   tail(stream: string | StreamDeclaration, options?: TailOptions): AsyncGenerator<TailedEntry> {
-    return tail(this.#log, typeof stream === 'string' ? stream : stream.name, options)
+    return tail(this.log, typeof stream === 'string' ? stream : stream.name, options)
   }
 
   /** Stops its workers, waits for what is being published, and ends the connections. */
   async close(deadlineMs = CLOSE_DEADLINE_MS): Promise<void> {
     await Promise.all([...this.#workers].map((worker) => worker.stop(deadlineMs)))
-    await this.#closeLog()
+    await this.#background?.close(deadlineMs)
+    await this.#options.closeLog?.()
+  }
+
+  async #run(options: WorkerOptions): Promise<Worker> {
+    const worker = new Worker(this.log, { log: this.#options.log ?? noLog, ...options })
+    // Before it runs, so that a close meanwhile stops it.
+    this.#workers.add(worker)
+    this.#background?.moveScheduled()
+    await worker.start().catch((error: unknown) => {
+      this.#workers.delete(worker)
+      throw error
+    })
+    return worker
   }
 }

@@ -12,5 +12,5 @@ import type { PublisherOptions } from './publisher.ts'
  */
 export async function connect(options: RedisLogOptions & PublisherOptions): Promise<Bus> {
   const log = await RedisStreamLog.open(options)
-  return new Bus(log, { ...options, closeLog: () => log.close() })
+  return new Bus(log, { ...options, operations: log.operations, closeLog: () => log.close() })
 }

@@ -1,18 +1,23 @@
-import { encodeEvent } from '../core/codec.ts'
-import { sizeOf } from '../core/entry-size.ts'
-import { InvalidError, MillraceError } from '../core/errors.ts'
+import { checkedEntry, DEFAULT_MAX_EVENT_BYTES } from '../core/checked-entry.ts'
+import { MillraceError } from '../core/errors.ts'
 import type { NewEvent } from '../core/event.ts'
 import { checkName } from '../core/names.ts'
+import { checkFunctions, type PublishMiddleware } from '../core/pipeline.ts'
 import type { NewEntry, StreamLog } from '../core/stream-log.ts'
-import { checkEvent, type StreamDeclaration } from '../core/stream.ts'
+import { checkEvent, withVersion, type StreamDeclaration } from '../core/stream.ts'
+import { filtered, joinResults, runPipeline, type Parts } from './publish-pipeline.ts'
 
 export interface PublisherOptions {
   /** Largest event, all its fields together, in bytes (1 MiB). A reader must hold many of them at once. */
   maxEventBytes?: number
+  /**
+   * What every event goes through before it is checked and written, in this order; whatever encrypts comes last. An
+   * event that they take out gets the error `EVENT_FILTERED` as its result; one that they split, its last position.
+   * Where one of them is asynchronous, as encryption is, a call can overtake an earlier one that was not awaited.
+   */
+  middleware?: readonly PublishMiddleware[]
 }
 
-const DEFAULT_MAX_EVENT_BYTES = 1_048_576
-const MAX_FIELDS = 256
 /** Handed to the log at once by one call; a larger call is cut so that its results need not be held all together. */
 const CHUNK = 10_000
 
@@ -20,9 +25,13 @@ const CHUNK = 10_000
 export class Publisher {
   readonly #log: StreamLog
   readonly #maxEventBytes: number
+  readonly #middleware: readonly PublishMiddleware[]
 
+  /** @throws InvalidError `CONFIGURATION_INVALID` for middleware that is no function */
   constructor(log: StreamLog, options: PublisherOptions = {}) {
     this.#log = log
+    this.#middleware = [...(options.middleware ?? [])]
+    checkFunctions('middleware', this.#middleware)
     this.#maxEventBytes = options.maxEventBytes ?? DEFAULT_MAX_EVENT_BYTES
   }
 
@@ -33,24 +42,74 @@ export class Publisher {
    */
   async check(target: string | StreamDeclaration, event: NewEvent): Promise<void> {
     checkName('stream name', nameOf(target))
-    await checkType(target, event)
-    this.#encode(event)
+    for (const part of await this.prepare(target, [event])) checkedEntry(part, this.#maxEventBytes)
   }
 
-  /** Checks every event, against the declaration where there is one, then writes them in order. */
+  /**
+   * The entry of one event, after all middleware and checks, for whoever has it written at another time or by another
+   * script. It is one entry, so middleware that splits has no place there.
+   *
+   * @throws MillraceError as `publish`, `EVENT_FILTERED` where middleware took the event out
+   */
+  async entryOf(target: string | StreamDeclaration, event: NewEvent): Promise<NewEntry> {
+    checkName('stream name', nameOf(target))
+    const [part, ...others] = await this.prepare(target, [event])
+    if (!part) throw filtered()
+    if (others.length === 0) return checkedEntry(part, this.#maxEventBytes)
+    const message = `middleware made ${others.length + 1} events of one where only one can be written; pass them one by one`
+    throw new MillraceError('EVENT_INVALID', message)
+  }
+
+  /**
+   * What `publish` would write of these events, after all middleware and checks: more or fewer of them, it may be. For
+   * whoever writes events in another way, such as an outbox.
+   *
+   * @throws InvalidError or MillraceError `EVENT_INVALID`, `NAME_INVALID`, and what middleware throws
+   */
+  async prepare(
+    target: string | StreamDeclaration,
+    events: readonly NewEvent[],
+  ): Promise<readonly NewEvent[]> {
+    if (this.#middleware.length > 0) return (await this.#run(target, events)).events
+    const prepared: NewEvent[] = []
+    for (const event of events) prepared.push(await asWritten(target, event))
+    return prepared
+  }
+
+  /**
+   * Checks every event, against the declaration where there is one, then writes them in order. A result for each: its
+   * position, or why it was not written.
+   */
   async publish(
     target: string | StreamDeclaration,
     events: readonly NewEvent[],
   ): Promise<(string | MillraceError)[]> {
     const stream = nameOf(target)
     checkName('stream name', stream)
+    if (this.#middleware.length > 0) return this.#publishParts(stream, await this.#run(target, events))
     // Two loops, since one that does both is slower by a sixth.
     for (const event of events) {
       const checking = checkType(target, event)
       if (checking) await checking
     }
-    const entries = events.map((event) => this.#encode(event))
-    if (entries.length <= CHUNK) return this.#log.append(stream, entries)
+    const entries = events.map((event) => checkedEntry(versioned(target, event), this.#maxEventBytes))
+    return this.#append(stream, entries)
+  }
+
+  #run(target: string | StreamDeclaration, events: readonly NewEvent[]): Promise<Parts> {
+    return runPipeline(this.#middleware, nameOf(target), events, (event) => asWritten(target, event))
+  }
+
+  async #publishParts(stream: string, { events, ends }: Parts): Promise<(string | MillraceError)[]> {
+    const entries = events.map((event) => checkedEntry(event, this.#maxEventBytes))
+    return joinResults(ends, await this.#append(stream, entries))
+  }
+
+  #append(stream: string, entries: readonly NewEntry[]): Promise<(string | MillraceError)[]> {
+    return entries.length <= CHUNK ? this.#log.append(stream, entries) : this.#appendChunks(stream, entries)
+  }
+
+  async #appendChunks(stream: string, entries: readonly NewEntry[]): Promise<(string | MillraceError)[]> {
     const results: (string | MillraceError)[] = []
     for (let from = 0; from < entries.length; from += CHUNK) {
       const part = await this.#log.append(stream, entries.slice(from, from + CHUNK))
@@ -58,40 +117,6 @@ export class Publisher {
     }
     return results
   }
-
-  #encode(event: NewEvent): NewEntry {
-    if (event.key !== undefined) checkName('key', event.key)
-    if (event.id !== undefined) checkName('event id', event.id)
-    if (event.time !== undefined) checkTime(event.time)
-    const fields = encodeEvent(event)
-    this.#checkSize(fields)
-    const { idempotencyKey } = event
-    if (idempotencyKey === undefined) return { fields }
-    checkName('idempotency key', idempotencyKey)
-    return { fields, idempotencyKey }
-  }
-
-  #checkSize(fields: readonly string[]): void {
-    if (fields.length > 2 * MAX_FIELDS) {
-      throw new MillraceError(
-        'EVENT_INVALID',
-        `an event has at most ${MAX_FIELDS} fields, this one ${fields.length / 2}`,
-      )
-    }
-    // Counting bytes costs; a UTF-16 unit is three bytes at most, so small events need no count.
-    if (sizeOf(fields) * 3 <= this.#maxEventBytes) return
-    const bytes = fields.reduce((sum, part) => sum + Buffer.byteLength(part), 0)
-    if (bytes <= this.#maxEventBytes) return
-    const message = `the event has ${bytes} bytes, at most ${this.#maxEventBytes} are allowed; store large data elsewhere and publish a reference`
-    throw new MillraceError('EVENT_TOO_LARGE', message)
-  }
-}
-
-/** TypeScript may be absent: a Date would be written as something else than what is read back. */
-function checkTime(time: unknown): void {
-  if (typeof time === 'string' && !Number.isNaN(Date.parse(time))) return
-  const message = 'must be a date in ISO 8601, such as 2026-01-28T10:00:00Z'
-  throw new InvalidError('EVENT_INVALID', 'the event has no valid time', [{ path: 'time', message }])
 }
 
 const nameOf = (target: string | StreamDeclaration): string =>
@@ -102,3 +127,12 @@ function checkType(target: string | StreamDeclaration, event: NewEvent): void | 
   if (typeof target !== 'string') return checkEvent(target, event)
   checkName('event type', event.type)
 }
+
+/** The event as it is written, when nothing speaks against it. */
+async function asWritten(target: string | StreamDeclaration, event: NewEvent): Promise<NewEvent> {
+  await checkType(target, event)
+  return versioned(target, event)
+}
+
+const versioned = (target: string | StreamDeclaration, event: NewEvent): NewEvent =>
+  typeof target === 'string' ? event : withVersion(target, event)

@@ -10,6 +10,10 @@ const worker = (status: Partial<WorkerStatus> = {}): WorkerStatus => ({
   failed: 0,
   deadLettered: 0,
   lost: 0,
+  duplicates: 0,
+  blockedKeys: 0,
+  circuit: 'closed',
+  paused: false,
   ...status,
 })
 

@@ -1,4 +1,5 @@
 import type { App } from '../app/app.ts'
+import { Background } from '../bus/background.ts'
 import { Publisher } from '../bus/publisher.ts'
 import type { Config } from '../config/config.ts'
 import { MillraceError } from '../core/errors.ts'
@@ -15,7 +16,7 @@ import type { ServerPorts } from '../server/ports.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { connectWithAttempts } from './connect-attempts.ts'
 import { healthReport } from './health.ts'
-import { StreamWorkers } from './stream-workers.ts'
+import { AUDIT_GROUP, StreamWorkers } from './stream-workers.ts'
 
 export interface ServiceOptions {
   config: Config
@@ -40,6 +41,7 @@ export class MillraceService implements Service {
   #publisher: Publisher | undefined
   #postgres: Postgres | undefined
   #workers: StreamWorkers | undefined
+  #background: Background | undefined
   #notReady: string | undefined = 'the service is starting'
   #starting: Promise<void> | undefined
   #stopped: Promise<void> | undefined
@@ -68,7 +70,11 @@ export class MillraceService implements Service {
     this.#options.logger.for('service').info({}, `API at ${url}, its documents at ${url}/api-docs`)
     const steps = [() => this.#openRedis()]
     if (this.#uses('api', 'worker')) steps.push(() => this.#openDatabase())
-    if (this.#uses('worker')) steps.push(() => this.#startWorkers())
+    if (this.#uses('worker'))
+      steps.push(
+        () => this.#startWorkers(),
+        () => this.#startBackground(),
+      )
     for (const step of steps) {
       await step()
       this.#stopping.signal.throwIfAborted()
@@ -86,7 +92,8 @@ export class MillraceService implements Service {
     this.#stopping.abort()
     // What a start opens after the stop would stay open for ever.
     await this.#starting?.catch(() => {})
-    await Promise.all([this.#workers?.stop(deadlineMs), this.#http.stop(deadlineMs)])
+    const parts = [this.#workers?.stop(deadlineMs), this.#background?.close(deadlineMs)]
+    await Promise.all([...parts, this.#http.stop(deadlineMs)])
     await this.#log?.close()
     await this.#postgres?.close()
     await Promise.all(this.#engines.map((engine) => engine.stop()))
@@ -104,7 +111,7 @@ export class MillraceService implements Service {
         connectTimeoutMs: config.connect.timeoutMs,
       })
     this.#log = await connectWithAttempts(open, config.connect, log, this.#stopping.signal)
-    this.#publisher = new Publisher(this.#log)
+    this.#publisher = new Publisher(this.#log, { middleware: this.#options.app.middleware })
   }
 
   async #openDatabase(): Promise<void> {
@@ -112,7 +119,8 @@ export class MillraceService implements Service {
     const log = logger.for('database-connection')
     const url = config.database?.url ?? (await this.#engine('PostgreSQL', postgresEngine))
     this.#postgres = await connectWithAttempts(
-      () => openPostgres({ url, log }),
+      () =>
+        openPostgres({ url, log, prepare: (stream, events) => this.#connected().prepare(stream, events) }),
       config.connect,
       log,
       this.#stopping.signal,
@@ -138,6 +146,27 @@ export class MillraceService implements Service {
       logger: this.#options.logger.for('worker'),
     })
     await this.#workers.start()
+  }
+
+  /** What goes on beside the groups: scheduled events, jobs, retention, and the outbox. */
+  async #startBackground(): Promise<void> {
+    const log = this.#log!
+    const { app, logger } = this.#options
+    this.#background = new Background(log.operations, logger.for('background'))
+    this.#background.moveScheduled()
+    for (const { stream, policy } of app.retention) {
+      const own = app.handlers.filter((group) => group.stream === stream)
+      const groups = own.map(({ options: { group, start = '0' } }) => ({ name: group, start }))
+      // A stream that no group of the app handles is followed for the audit trail.
+      this.#background.retain({
+        stream,
+        policy,
+        groups: groups.length > 0 ? groups : [{ name: AUDIT_GROUP }],
+      })
+    }
+    await this.#postgres!.relay(log).start()
+    const publish = (stream: string, events: readonly NewEvent[]) => this.#publish(stream, events)
+    if (app.jobs.length > 0) await this.#background.runJobs(app.jobs, publish)
   }
 
   #uses(...roles: ('api' | 'worker')[]): boolean {

@@ -1,13 +1,14 @@
-import type { App } from '../app/app.ts'
+import type { App, GroupDeclaration } from '../app/app.ts'
 import type { AuditTrail } from '../core/audit.ts'
 import { toError } from '../core/errors.ts'
 import type { Log, Service } from '../core/service.ts'
 import type { StreamLog } from '../core/stream-log.ts'
+import { jobGroup } from '../schedule/job-group.ts'
 import { Worker, type WorkerStatus } from '../worker/worker.ts'
 import type { WorkerOptions } from '../worker/worker-options.ts'
 
 /** The group that follows a stream which no group of the app handles, for the audit trail alone. */
-const AUDIT_GROUP = 'millrace-audit'
+export const AUDIT_GROUP = 'millrace-audit'
 /** How soon a stream that was first published to elsewhere is followed here, in ms. */
 const LOOK_INTERVAL_MS = 200
 /** Nothing runs for these entries but the writing of their rows, which goes best in large batches. */
@@ -48,7 +49,7 @@ export class StreamWorkers implements Service {
 
   async start(): Promise<void> {
     const { app, trail } = this.#options
-    for (const { stream, options, handler } of app.handlers) {
+    for (const { stream, options, handler } of [...app.handlers, ...jobGroups(app)]) {
       const main = !this.#followed.has(stream)
       this.#followed.add(stream)
       await this.#run({ ...options, stream, handler, audit: { trail, main } })
@@ -98,4 +99,13 @@ export class StreamWorkers implements Service {
     await worker.start()
     this.#workers.push(worker)
   }
+}
+
+/** Jobs run like the events of any group; those of one job one after the other, on whichever instance. */
+function jobGroups({ jobs }: App): GroupDeclaration[] {
+  const group = jobGroup(jobs)
+  if (!group) return []
+  return [
+    { stream: group.stream.name, options: { group: group.group, order: 'key' }, handler: group.handler },
+  ]
 }

@@ -1,0 +1,74 @@
+import type { Operations } from '../core/operations.ts'
+import { resolveRetention, type RetentionDeclaration } from '../core/retention-policy.ts'
+import { toError } from '../core/errors.ts'
+import { pause } from '../core/pause.ts'
+import type { Log, Service } from '../core/service.ts'
+import { RetentionService } from '../retention/retention-service.ts'
+import { CronService, type PublishTicks } from '../schedule/cron-service.ts'
+import type { JobDeclaration } from '../schedule/job.ts'
+import { ScheduleMover } from '../schedule/schedule-mover.ts'
+
+/** Pause before a service is started again that could not be, in ms. */
+const START_AGAIN_MS = 1_000
+
+/** What runs beside publishing and consuming while a bus is open; each part from when it is first needed. */
+export class Background {
+  readonly #operations: Operations
+  readonly #log: Log
+  readonly #services = new Set<Service>()
+  readonly #closing = new AbortController()
+  #starting: Promise<void> = Promise.resolve()
+  #moves = false
+  #retention: RetentionService | undefined
+
+  constructor(operations: Operations, log: Log) {
+    this.#operations = operations
+    this.#log = log
+  }
+
+  /** What is scheduled enters its stream while any process moves it: every bus that schedules or consumes does. */
+  moveScheduled(): void {
+    if (this.#moves) return
+    this.#moves = true
+    this.#starting = this.#startMover()
+  }
+
+  retain(declaration: RetentionDeclaration): void {
+    const target = resolveRetention(declaration)
+    if (!this.#retention) {
+      this.#retention = new RetentionService(this.#operations.retention, { log: this.#log })
+      this.#services.add(this.#retention)
+      void this.#retention.start()
+    }
+    this.#retention.add(target)
+  }
+
+  /** @param publish as the bus does, with its checks and its middleware */
+  async runJobs(jobs: readonly JobDeclaration[], publish: PublishTicks): Promise<void> {
+    const cron = new CronService(jobs, publish, this.#operations.schedule, { log: this.#log })
+    this.#services.add(cron)
+    await cron.start()
+  }
+
+  async close(deadlineMs: number): Promise<void> {
+    this.#closing.abort()
+    await this.#starting
+    await Promise.all([...this.#services].map((service) => service.stop(deadlineMs)))
+  }
+
+  /** Whoever needs it does not wait for it, so it is tried until it runs. */
+  async #startMover(): Promise<void> {
+    while (!this.#closing.signal.aborted) {
+      const mover = new ScheduleMover(this.#operations.schedule, this.#log)
+      try {
+        await mover.start()
+        this.#services.add(mover)
+        return
+      } catch (thrown) {
+        const error = toError(thrown)
+        this.#log.warn({ error }, `scheduled events are not moved yet, trying on: ${error.message}`)
+        await pause(START_AGAIN_MS, this.#closing.signal)
+      }
+    }
+  }
+}
