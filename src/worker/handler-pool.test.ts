@@ -11,9 +11,11 @@ class CountedLine implements Line {
   left: number
   suspects = 0
   readonly weight: number
+  readonly #pool: HandlerPool
   readonly #total: { running: number }
 
-  constructor(weight: number, left: number, total = { running: 0 }) {
+  constructor(pool: HandlerPool, weight: number, left: number, total = { running: 0 }) {
+    this.#pool = pool
     this.weight = weight
     this.left = left
     this.#total = total
@@ -22,7 +24,15 @@ class CountedLine implements Line {
   hasReady = () => this.left > 0
   hasSuspect = () => this.suspects > 0
 
-  async start(): Promise<void> {
+  start(): void {
+    void this.#run().then(() => this.#pool.ended())
+  }
+
+  startSuspect(): void {
+    void this.#runAlone().then(() => this.#pool.ended())
+  }
+
+  async #run(): Promise<void> {
     this.left--
     this.turns++
     this.#total.running++
@@ -32,7 +42,7 @@ class CountedLine implements Line {
     this.#total.running--
   }
 
-  async startSuspect(): Promise<void> {
+  async #runAlone(): Promise<void> {
     this.suspects--
     const isAlone = () => this.alone.push(this.#total.running === 0)
     isAlone()
@@ -47,7 +57,7 @@ async function until(holds: () => boolean): Promise<void> {
 
 test('runs as many at once as it may, and no more', async () => {
   const pool = new HandlerPool(3)
-  const line = new CountedLine(1, 100)
+  const line = new CountedLine(pool, 1, 100)
   pool.join(line)
   pool.pump()
   await until(() => line.turns === 100)
@@ -56,7 +66,7 @@ test('runs as many at once as it may, and no more', async () => {
 
 test('lines have turns by their weights, and none starves', async () => {
   const pool = new HandlerPool(2)
-  const [high, low] = [new CountedLine(9, Infinity), new CountedLine(1, Infinity)]
+  const [high, low] = [new CountedLine(pool, 9, Infinity), new CountedLine(pool, 1, Infinity)]
   pool.join(low)
   pool.join(high)
   pool.pump()
@@ -69,7 +79,7 @@ test('lines have turns by their weights, and none starves', async () => {
 
 test('a line that had nothing to do gets its share then, and not what it missed', async () => {
   const pool = new HandlerPool(1)
-  const [busy, late] = [new CountedLine(1, Infinity), new CountedLine(1, 0)]
+  const [busy, late] = [new CountedLine(pool, 1, Infinity), new CountedLine(pool, 1, 0)]
   pool.join(busy)
   pool.join(late)
   pool.pump()
@@ -85,7 +95,7 @@ test('a line that had nothing to do gets its share then, and not what it missed'
 test('a suspect of one line runs with nothing of any other beside it', async () => {
   const total = { running: 0 }
   const pool = new HandlerPool(4)
-  const [one, other] = [new CountedLine(1, 50, total), new CountedLine(1, 50, total)]
+  const [one, other] = [new CountedLine(pool, 1, 50, total), new CountedLine(pool, 1, 50, total)]
   pool.join(one)
   pool.join(other)
   one.suspects = 2
@@ -96,7 +106,7 @@ test('a suspect of one line runs with nothing of any other beside it', async () 
 
 test('who has left gets no more turns', async () => {
   const pool = new HandlerPool(1)
-  const line = new CountedLine(1, Infinity)
+  const line = new CountedLine(pool, 1, Infinity)
   const leave = pool.join(line)
   pool.pump()
   await until(() => line.turns > 10)

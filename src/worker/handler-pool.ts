@@ -6,9 +6,9 @@ export interface Line {
   hasReady(): boolean
   /** Whether something waits that must run with nothing beside it. */
   hasSuspect(): boolean
-  /** Starts one, or one batch; resolves when it has ended, and never rejects. */
-  start(): Promise<void>
-  startSuspect(): Promise<void>
+  /** Starts one, or one batch, and calls `ended` of the pool when it has ended; not before this returns. */
+  start(): void
+  startSuspect(): void
 }
 
 interface Member {
@@ -24,7 +24,7 @@ interface Member {
  */
 export class HandlerPool {
   readonly #concurrency: number
-  readonly #members = new Set<Member>()
+  #members: readonly Member[] = []
   #running = 0
   #alone = false
   /** The turns of whoever started last: a line that had nothing to do gets no more than its share afterwards. */
@@ -41,8 +41,10 @@ export class HandlerPool {
   /** Answers how to leave again; what runs then comes to its end. */
   join(line: Line): () => void {
     const member = { line, turns: this.#turns }
-    this.#members.add(member)
-    return () => void this.#members.delete(member)
+    this.#members = [...this.#members, member]
+    return () => {
+      this.#members = this.#members.filter((other) => other !== member)
+    }
   }
 
   /** Starts what may run. */
@@ -59,9 +61,18 @@ export class HandlerPool {
     }
   }
 
+  /** What a line started has ended: its place is free. */
+  ended(): void {
+    this.#running--
+    this.#alone = false // whatever was alone was the only one
+    this.pump()
+  }
+
+  /** Indexed, and not by an iterator, since this is done twice for every event. */
   #next(isAble: (line: Line) => boolean): Member | undefined {
     let next: Member | undefined
-    for (const member of this.#members) {
+    for (let index = 0; index < this.#members.length; index++) {
+      const member = this.#members[index]!
       if (isAble(member.line) && (!next || member.turns < next.turns)) next = member
     }
     return next
@@ -73,11 +84,8 @@ export class HandlerPool {
     member.turns = this.#turns + 1 / line.weight
     this.#running++
     this.#alone = alone
-    void (alone ? line.startSuspect() : line.start()).then(() => {
-      this.#running--
-      if (alone) this.#alone = false
-      this.pump()
-    })
+    if (alone) line.startSuspect()
+    else line.start()
   }
 }
 

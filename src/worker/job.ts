@@ -15,6 +15,11 @@ export class Job implements Delivery {
   lost = false
   /** How it ended, when that is on its way to the log. */
   ending: Outcome['kind'] | undefined
+  /** On the clock of the time limit; undefined while the handler does not run. */
+  beganAt: number | undefined
+  /** Its time was over before its handler had ended. */
+  isLate = false
+  #onLate: ((error: Error) => void) | undefined
   #produced: Produced[] | undefined
   #controller: AbortController | undefined
   #abortReason: Error | undefined
@@ -51,8 +56,30 @@ export class Job implements Delivery {
     this.#controller?.abort(reason)
   }
 
+  /** Its time is over. Answers whether somebody waits for {@link late}. */
+  expire(error: Error): boolean {
+    this.isLate = true
+    this.abort(error)
+    this.#onLate?.(error)
+    return this.#onLate !== undefined
+  }
+
+  /** Rejects when its time is over. */
+  late(): Promise<never> {
+    return new Promise((_, reject) => {
+      this.#onLate = reject
+    })
+  }
+
+  /** Begins anew, as one of a batch that failed does. */
+  again(): void {
+    this.discardProduced()
+    this.beganAt = undefined
+    this.#onLate = undefined
+  }
+
   produce(stream: string, fields: readonly string[]): void {
-    if (this.ending || this.lost) {
+    if (this.ending || this.lost || this.isLate) {
       const message = `the handler of ${this.stream} ${this.position} has ended: what it produces now can't be written with it`
       throw new MillraceError('CLOSED', message)
     }

@@ -3,6 +3,7 @@ import type { Claim, Consumer, Outcome } from '../core/stream-log.ts'
 import { Admission } from './admission.ts'
 import { AuditReporter } from './audit-reporter.ts'
 import { BatchCollector } from './batch-collector.ts'
+import { BlockedKeys } from './blocked-keys.ts'
 import { Beginner } from './beginner.ts'
 import type { Circuit } from './breaker.ts'
 import type { HandlerPool, Line } from './handler-pool.ts'
@@ -10,13 +11,12 @@ import { Intake, type Screening } from './intake.ts'
 import type { Job } from './job.ts'
 import { Lanes } from './lanes.ts'
 import { Runner } from './runner.ts'
+import { TimeLimit } from './time-limit.ts'
 import { Settlements, type Counters } from './settlements.ts'
 import type { ResolvedOptions } from './worker-options.ts'
 
 /** What died with its process twice runs alone from now on; with few attempts, what died once. */
 const SUSPECT_FROM_ATTEMPT = 3
-/** How often keys are looked after whose first entry should be back, in ms. */
-const CHECK_INTERVAL_MS = 1_000
 
 /** What a processor needs of its worker. */
 export interface Surroundings {
@@ -31,15 +31,19 @@ export interface Surroundings {
 /** Takes claims through screening, admission, lanes and handler to their settlement. */
 export class Processor implements Line {
   readonly weight: number
-  readonly #consumer: Consumer
   readonly #options: ResolvedOptions
   readonly #pool: HandlerPool
   readonly #leavePool: () => void
   /** In hand, by the positions of their claims. */
   readonly #jobs = new Map<string, Job>()
+  /** Lost, and still running. */
+  readonly #strays = new Set<Job>()
+  /** Ended by the time limit, while their handlers go on. */
+  readonly #late = new Set<Job>()
   readonly #lanes: Lanes
   readonly #batches: BatchCollector
   readonly #runner: Runner
+  readonly #timeLimit: TimeLimit
   readonly #intake: Intake
   readonly #admission: Admission
   readonly #settlements: Settlements
@@ -47,8 +51,7 @@ export class Processor implements Line {
   readonly #audit: AuditReporter | undefined
   readonly #stopping: AbortSignal
   readonly #onRoom: (settled: number) => void
-  readonly #check: NodeJS.Timeout
-  #isChecking = false
+  readonly #blockedKeys: BlockedKeys
   #arriving = 0
   #emptyWaiters: (() => void)[] = []
 
@@ -57,7 +60,6 @@ export class Processor implements Line {
     const { pool, weight, stopping, onRoom } = surroundings
     this.#onRoom = onRoom
     this.weight = weight
-    this.#consumer = consumer
     this.#options = options
     this.#pool = pool
     this.#stopping = stopping
@@ -66,6 +68,11 @@ export class Processor implements Line {
     this.#beginner = new Beginner(consumer, stopping)
     this.#intake = new Intake(consumer, options, this.#audit, stopping)
     this.#runner = new Runner(options)
+    this.#timeLimit = new TimeLimit(
+      options.handlerTimeoutMs,
+      () => [...this.#jobs.values(), ...this.#strays],
+      (job, error) => this.#isLate(job, error),
+    )
     this.#settlements = new Settlements(consumer, options, this.#audit, (positions) => {
       this.#settled(positions)
       onRoom(positions.length)
@@ -73,7 +80,7 @@ export class Processor implements Line {
     this.#admission = new Admission(options, this.#jobs, this.#settlements)
     this.#lanes = this.#makeLanes()
     this.#batches = new BatchCollector(this.#lanes, options.batch, () => pool.pump())
-    this.#check = setInterval(() => void this.#checkBlocked(), CHECK_INTERVAL_MS)
+    this.#blockedKeys = new BlockedKeys(consumer, this.#lanes, log, () => pool.pump())
     this.#leavePool = pool.join(this)
   }
 
@@ -126,13 +133,13 @@ export class Processor implements Line {
     return this.#lanes.suspects > 0
   }
 
-  start(): Promise<void> {
-    if (this.#options.batch.size === 1) return this.#run(this.#lanes.take()!)
-    return this.#runBatch(this.#batches.take())
+  start(): void {
+    if (this.#options.batch.size === 1) void this.#run(this.#lanes.take()!)
+    else void this.#runBatch(this.#batches.take())
   }
 
-  startSuspect(): Promise<void> {
-    return this.#run(this.#lanes.takeSuspect()!)
+  startSuspect(): void {
+    void this.#run(this.#lanes.takeSuspect()!)
   }
 
   /** These entries belong to others now: their handlers should stop, and nothing comes of them here. */
@@ -143,6 +150,7 @@ export class Processor implements Line {
       this.counters.lost++
       job.lost = true
       this.#jobs.delete(position)
+      if (job.beganAt !== undefined) this.#strays.add(job)
       job.abort(new MillraceError('CLOSED', 'the entry went to another consumer'))
     }
     this.#checkEmpty()
@@ -169,10 +177,10 @@ export class Processor implements Line {
 
   /** Leaves what could not be settled to others; nothing is left running. */
   async close(): Promise<void> {
-    clearInterval(this.#check)
+    this.#blockedKeys.stop()
     this.#leavePool()
     this.#batches.stop()
-    this.#runner.stop()
+    this.#timeLimit.stop()
     this.#settlements.close()
     await this.#audit?.stop()
   }
@@ -183,7 +191,9 @@ export class Processor implements Line {
       park: (jobs, delayMs) => {
         for (const job of jobs) this.#giveBack(job, job.attempt - 1, delayMs)
       },
-      recall: (positions) => this.#recall(positions),
+      recall: (positions) => {
+        if (!this.#stopping.aborted) this.#blockedKeys.recall(positions)
+      },
     })
   }
 
@@ -207,42 +217,61 @@ export class Processor implements Line {
     return attempt >= SUSPECT_FROM_ATTEMPT || this.#options.retry.of(type).attempts < SUSPECT_FROM_ATTEMPT
   }
 
+  /** One in a place of the pool, which it frees, unless that was done since it is late. */
   async #run(job: Job): Promise<void> {
-    if (!this.#startsAtOnce(job) && !(await this.#mayStart(job))) return
-    let outcome: Outcome
-    try {
-      await this.#runner.handle(job)
-      outcome = job.acknowledgement()
-    } catch (thrown) {
-      if (job.lost) return this.#lanes.finished(job)
-      outcome = this.#failed(job, thrown)
+    if (this.#startsAtOnce(job) || (await this.#mayStart(job))) {
+      this.#timeLimit.begin(job)
+      let outcome: Outcome | undefined
+      try {
+        await this.#runner.handle(job)
+      } catch (thrown) {
+        if (!job.ending && !job.lost) outcome = this.#settlements.failed(job, thrown)
+      }
+      if (this.#late.size > 0 && this.#late.delete(job)) return
+      if (!job.ending) this.#end(job, outcome ?? job.acknowledgement())
+      if (job.lost) this.#strays.delete(job)
     }
-    this.#end(job, outcome)
+    this.#pool.ended()
+  }
+
+  /** Its handler may never end: its key and its place in the pool do not wait for it. */
+  #isLate(job: Job, error: Error): void {
+    this.#late.add(job)
+    this.#strays.delete(job)
+    this.#end(job, job.lost ? job.acknowledgement() : this.#settlements.failed(job, error))
+    this.#pool.ended()
   }
 
   /** All in one call of the handler, or one after the other where that fails. */
   async #runBatch(batch: readonly Job[]): Promise<void> {
     const jobs: Job[] = []
     for (const job of batch) if (this.#startsAtOnce(job) || (await this.#mayStart(job))) jobs.push(job)
-    if (jobs.length === 0) return
+    if (jobs.length > 0) await this.#runTogether(jobs)
+    this.#pool.ended()
+  }
+
+  async #runTogether(jobs: readonly Job[]): Promise<void> {
+    for (const job of jobs) this.#timeLimit.begin(job)
     try {
       await this.#runner.handleBatch(jobs)
     } catch (thrown) {
       return this.#batchFailed(jobs, thrown)
     }
-    for (const job of jobs) this.#end(job, job.acknowledgement())
+    for (const job of jobs) if (!job.ending) this.#end(job, job.acknowledgement())
   }
 
   /** What ran into its time limit may still run: nothing of it is started anew beside it. */
   async #batchFailed(jobs: readonly Job[], thrown: unknown): Promise<void> {
     const isLate = thrown instanceof MillraceError && thrown.code === 'HANDLER_TIMEOUT'
     for (const job of jobs) {
-      job.discardProduced()
       // Where one of the same key failed meanwhile, those behind it went back with it.
       if (job.ending) continue
       if (job.lost) this.#lanes.finished(job)
-      else if (isLate || jobs.length === 1) this.#end(job, this.#failed(job, thrown))
-      else await this.#run(job)
+      else if (isLate || jobs.length === 1) this.#end(job, this.#settlements.failed(job, thrown))
+      else {
+        job.again()
+        await this.#runTogether([job])
+      }
     }
   }
 
@@ -264,10 +293,6 @@ export class Processor implements Line {
     return !job.lost
   }
 
-  #failed(job: Job, thrown: unknown): Outcome {
-    return this.#settlements.failed(job, thrown)
-  }
-
   #end(job: Job, outcome: Outcome): void {
     if (job.lost) return this.#lanes.finished(job)
     job.ending = outcome.kind
@@ -284,28 +309,6 @@ export class Processor implements Line {
     if (job.lost) return
     job.ending = 'release'
     this.#settlements.release(job.entry, attempts, delayMs)
-  }
-
-  /** They come by themselves a little later, so a recall that fails loses nothing but time. */
-  #recall(positions: readonly string[]): void {
-    if (this.#stopping.aborted || positions.length === 0) return
-    this.#consumer.expedite(positions).catch((error: unknown) => {
-      this.#options.log.debug({ error }, 'parked entries could not be recalled')
-    })
-  }
-
-  async #checkBlocked(): Promise<void> {
-    const overdue = this.#isChecking ? [] : this.#lanes.overdue()
-    if (overdue.length === 0) return
-    this.#isChecking = true
-    try {
-      this.#lanes.checked(overdue, new Set(await this.#consumer.waiting(overdue)))
-      this.#pool.pump()
-    } catch (error) {
-      this.#options.log.debug({ error }, 'whether parked entries still wait could not be found out')
-    } finally {
-      this.#isChecking = false
-    }
   }
 
   #settled(positions: readonly string[]): void {

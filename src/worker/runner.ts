@@ -1,18 +1,14 @@
-import { MillraceError } from '../core/errors.ts'
 import { Breaker, type Circuit } from './breaker.ts'
-import { Deadlines } from './deadlines.ts'
 import type { Job } from './job.ts'
 import type { ResolvedOptions } from './worker-options.ts'
 
-/** Calls handlers: within their time limit, and only while the circuit is closed. */
+/** Calls handlers, where there is a circuit only while it is closed. */
 export class Runner {
   readonly #options: ResolvedOptions
-  readonly #deadlines: Deadlines
   readonly #breaker: Breaker | undefined
 
   constructor(options: ResolvedOptions) {
     this.#options = options
-    this.#deadlines = new Deadlines(options.handlerTimeoutMs)
     this.#breaker = options.circuitBreaker && new Breaker(options.circuitBreaker)
   }
 
@@ -20,35 +16,18 @@ export class Runner {
     return this.#breaker?.circuit ?? 'closed'
   }
 
-  /** Nothing to await where the handler did nothing asynchronous. */
+  /** Nothing to await where the handler did nothing asynchronous. The circuit counts a late one as a failure. */
   handle(job: Job): Promise<void> | void {
-    return this.#breaker ? this.#breaker.run(() => this.#call(job)) : this.#call(job)
+    const { handler } = this.#options
+    return this.#breaker ? this.#breaker.run(() => unlessLate([job], handler(job))) : handler(job)
   }
 
-  handleBatch(jobs: readonly Job[]): Promise<void> | void {
-    const call = () => this.#limit(jobs, this.#options.batchHandler!(jobs))
+  /** Rejects when one of them is late: then all of them are. */
+  handleBatch(jobs: readonly Job[]): Promise<void> {
+    const call = () => unlessLate(jobs, this.#options.batchHandler!(jobs))
     return this.#breaker ? this.#breaker.run(call) : call()
   }
-
-  /** Nothing ends by its time limit any more. */
-  stop(): void {
-    this.#deadlines.stop()
-  }
-
-  #call(job: Job): Promise<void> | void {
-    const work = this.#options.handler(job)
-    return work && this.#limit([job], work)
-  }
-
-  #limit(jobs: readonly Job[], work: Promise<void> | void): Promise<void> | void {
-    if (typeof work?.then !== 'function') return
-    return this.#deadlines.limit(work, () => {
-      const error = new MillraceError(
-        'HANDLER_TIMEOUT',
-        `the handler did not end within ${this.#options.handlerTimeoutMs} ms; raise handlerTimeoutMs if it needs longer`,
-      )
-      for (const job of jobs) job.abort(error)
-      return error
-    })
-  }
 }
+
+const unlessLate = async (jobs: readonly Job[], work: Promise<void> | void): Promise<void> =>
+  Promise.race([work, ...jobs.map((job) => job.late())])
