@@ -176,6 +176,13 @@ export interface Consumer {
   reserve(reservations: readonly Reservation[], ttlMs: number): Promise<Verdict[]>
 
   /**
+   * Refuses what can't be written in the same step as an acknowledgement, such as an entry for a stream of another slot.
+   *
+   * @throws InvalidError `EVENT_INVALID`
+   */
+  checkProduced(produced: Produced): void
+
+  /**
    * Settles claims, each if it is still ours; answers the positions that were not, which are all where the group is
    * gone. Nothing is settled twice, and a call that failed may be made again. The dead letter of an entry that was
    * trimmed meanwhile is a tombstone, with the reason and no fields.

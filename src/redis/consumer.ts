@@ -1,11 +1,20 @@
 import { pause } from '../core/pause.ts'
 import { noLog, type Log } from '../core/service.ts'
-import type { Claim, Consumer, Membership, Outcome, Reservation, Verdict } from '../core/stream-log.ts'
+import type {
+  Claim,
+  Consumer,
+  Membership,
+  Outcome,
+  Produced,
+  Reservation,
+  Verdict,
+} from '../core/stream-log.ts'
 import type { Connection } from './connection.ts'
 import { GroupMember } from './group-member.ts'
 import { Inlet } from './inlet.ts'
 import { isInInlet } from './inlet-position.ts'
 import { MeteredClaims } from './metered-claims.ts'
+import { checkProduced } from './produce.ts'
 import { Reader } from './reader.ts'
 import { Reservations } from './reservations.ts'
 
@@ -23,6 +32,7 @@ const asItIs = (position: string): string => position
  * decides what is really its own.
  */
 export class RedisConsumer implements Consumer {
+  readonly #stream: string
   readonly #member: GroupMember
   readonly #inlet: Inlet
   readonly #reader: Reader
@@ -38,6 +48,7 @@ export class RedisConsumer implements Consumer {
   ) {
     const { stream, group, consumer, start = '0', exclusive = false, rateLimit } = membership
     const { minIdleMs = DEFAULT_MIN_IDLE_MS, deadAfterMs = DEFAULT_DEAD_AFTER_MS } = membership
+    this.#stream = stream
     const { control } = connections
     const options = { start, minIdleMs, deadAfterMs, log }
     const who = { stream, group, consumer, exclusive, inlet: false }
@@ -111,6 +122,10 @@ export class RedisConsumer implements Consumer {
 
   reserve(reservations: readonly Reservation[], ttlMs: number): Promise<Verdict[]> {
     return this.#reservations.reserve(reservations, ttlMs)
+  }
+
+  checkProduced(produced: Produced): void {
+    checkProduced(this.#stream, [produced])
   }
 
   settle(outcomes: readonly Outcome[]): Promise<string[]> {

@@ -73,6 +73,9 @@ export class MemoryConsumer implements Consumer {
     return this.#openGroup().reserve(reservations, ttlMs)
   }
 
+  /** There are no slots here. */
+  checkProduced(): void {}
+
   async settle(outcomes: readonly Outcome[]): Promise<string[]> {
     this.#touch()
     const lost = this.#lostOf(outcomes, (outcome, group) => this.#settleOne(outcome, group))

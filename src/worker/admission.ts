@@ -1,10 +1,10 @@
 import { decodeEntry } from '../core/codec.ts'
 import { MillraceError, toError } from '../core/errors.ts'
 import type { Event } from '../core/event.ts'
-import type { Claim } from '../core/stream-log.ts'
+import type { Claim, Consumer } from '../core/stream-log.ts'
 import { deadLetter } from './ending.ts'
 import { identityOf, type Screening } from './intake.ts'
-import { Job } from './job.ts'
+import { Job, type JobSource } from './job.ts'
 import type { Settlements } from './settlements.ts'
 import type { ResolvedOptions } from './worker-options.ts'
 
@@ -14,11 +14,19 @@ const DUPLICATE_WAIT_MS = 1_000
 /** Turns claims into jobs, and sees to those of which nothing is to be run. */
 export class Admission {
   readonly #options: ResolvedOptions
+  readonly #source: JobSource
   readonly #jobs: Map<string, Job>
   readonly #settlements: Settlements
 
   /** @param jobs those in hand, by the positions of their claims; what is admitted is added */
-  constructor(options: ResolvedOptions, jobs: Map<string, Job>, settlements: Settlements) {
+  constructor(
+    consumer: Consumer,
+    options: ResolvedOptions,
+    jobs: Map<string, Job>,
+    settlements: Settlements,
+  ) {
+    const { stream, group } = options
+    this.#source = { stream, group, consumer }
     this.#options = options
     this.#jobs = jobs
     this.#settlements = settlements
@@ -34,7 +42,7 @@ export class Admission {
     const event = this.#decode(claim)
     if (!event) return undefined
     const identity = this.#options.deduplicate && identityOf(this.#options.stream, claim)
-    const job = new Job(this.#options, claim, event, identity)
+    const job = new Job(this.#source, claim, event, identity)
     this.#jobs.set(position, job)
     if (attempt <= this.#maxAttempt(job)) return job
     this.#buryDead(job)

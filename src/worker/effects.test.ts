@@ -48,6 +48,14 @@ describe('what a handler produces', () => {
     for (let at = 0; at < 40; at += 2) expect(written[at + 1]).toBe(written[at]!.replace('a', 'b'))
   })
 
+  test('to a stream of another slot is refused at once, with what to do in the dead letter', async () => {
+    await lab.start((delivery) => delivery.produce('some other slot', ['type', 't', 'data', '1']))
+    await lab.publish(1)
+    const letter = await until('the letter', async () => (await lab.letters())[0])
+    expect(letter).toMatchObject({ 'deadletter-error': 'EVENT_INVALID', 'deadletter-attempts': '1' })
+    expect(letter['deadletter-reason']).toContain('{shop}:orders')
+  })
+
   test('is not written by a consumer that lost the entry meanwhile', async () => {
     let release = () => {}
     const gate = new Promise<void>((resolve) => (release = resolve))

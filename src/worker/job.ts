@@ -1,14 +1,20 @@
 import { MillraceError } from '../core/errors.ts'
 import type { Delivery } from '../core/delivery.ts'
 import type { Event } from '../core/event.ts'
-import type { Claim, CopyOf, Outcome, Produced } from '../core/stream-log.ts'
+import type { Claim, Consumer, CopyOf, Outcome, Produced } from '../core/stream-log.ts'
+
+/** Where jobs come from. */
+export interface JobSource {
+  readonly stream: string
+  readonly group: string
+  readonly consumer: Pick<Consumer, 'checkProduced'>
+}
 
 /** A claim on its way through the worker; what the handler sees of it is a Delivery. */
 export class Job implements Delivery {
   readonly event: Event
-  readonly stream: string
-  readonly group: string
   readonly entry: Claim
+  readonly #source: JobSource
   /** Under which it is reserved, so that a second event of the same is not run. */
   readonly identity: string | undefined
   /** It is no longer ours: whatever comes of it, nothing is settled. */
@@ -24,12 +30,19 @@ export class Job implements Delivery {
   #controller: AbortController | undefined
   #abortReason: Error | undefined
 
-  constructor(who: { stream: string; group: string }, claim: Claim, event: Event, identity?: string) {
-    this.stream = who.stream
-    this.group = who.group
+  constructor(source: JobSource, claim: Claim, event: Event, identity?: string) {
+    this.#source = source
     this.entry = claim
     this.event = event
     this.identity = identity
+  }
+
+  get stream(): string {
+    return this.#source.stream
+  }
+
+  get group(): string {
+    return this.#source.group
   }
 
   get position(): string {
@@ -83,6 +96,7 @@ export class Job implements Delivery {
       const message = `the handler of ${this.stream} ${this.position} has ended: what it produces now can't be written with it`
       throw new MillraceError('CLOSED', message)
     }
+    this.#source.consumer.checkProduced({ stream, fields })
     this.#produced ??= []
     this.#produced.push({ stream, fields })
   }

@@ -7,7 +7,7 @@ import { Lanes } from './lanes.ts'
 const job = (position: string, key?: string, origin: Claim['origin'] = 'new'): Job => {
   const claim = { position, fields: [], attempt: 1, origin }
   const event = { id: position, type: 't', time: '', data: null, key, headers: {} }
-  return new Job({ stream: 's', group: 'g' }, claim, event)
+  return new Job({ stream: 's', group: 'g', consumer: { checkProduced() {} } }, claim, event)
 }
 
 /** Lanes with what they asked for. */

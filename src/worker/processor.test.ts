@@ -46,6 +46,7 @@ class ScriptedConsumer implements Consumer {
 
   reserve = (all: readonly unknown[]) => Promise.resolve(all.map(() => 'run' as const))
   expedite = () => Promise.resolve()
+  checkProduced = () => {}
   waiting = () => Promise.resolve([])
   claim = () => Promise.resolve([])
   heartbeat = () => Promise.resolve([])

@@ -77,7 +77,7 @@ export class Processor implements Line {
       this.#settled(positions)
       onRoom(positions.length)
     })
-    this.#admission = new Admission(options, this.#jobs, this.#settlements)
+    this.#admission = new Admission(consumer, options, this.#jobs, this.#settlements)
     this.#lanes = this.#makeLanes()
     this.#batches = new BatchCollector(this.#lanes, options.batch, () => pool.pump())
     this.#blockedKeys = new BlockedKeys(consumer, this.#lanes, log, () => pool.pump())
