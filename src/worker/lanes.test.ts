@@ -102,7 +102,7 @@ test('what went elsewhere is waited for no longer, once it was missing twice', (
   lab.add(first, job('2-0', 'a'))
   lab.take()
   lab.lanes.waits(first, -2_000)
-  expect(lab.lanes.overdue()).toEqual(['1-0'])
+  expect(lab.lanes.overdue()).toEqual(['1-0', '2-0'])
   lab.lanes.checked(['1-0'], new Set(['1-0']))
   lab.lanes.checked(['1-0'], new Set())
   lab.add(job('2-0', 'a', 'retry'))

@@ -21,6 +21,7 @@ const FOLLOW_MS = 1_000
 const LONG_QUEUE_MS = 10_000
 /** How many are looked after at once, and how long one that still waits is left alone then. */
 const MAX_CHECKED = 500
+const MAX_CHECKED_PER_KEY = 20
 const LOOK_AGAIN_MS = 5_000
 /** As late as this, an entry that was due may have gone elsewhere. */
 const OVERDUE_MS = 1_000
@@ -147,8 +148,8 @@ export class Lanes {
     const positions: string[] = []
     for (const key of this.#blocked) {
       const queue = this.#queues.get(key)
-      if (queue && queue.dueAt < before && queue.parkedHead) positions.push(queue.parkedHead)
-      if (positions.length === MAX_CHECKED) break
+      if (queue && queue.dueAt < before) positions.push(...queue.parkedFirst(MAX_CHECKED_PER_KEY))
+      if (positions.length >= MAX_CHECKED) break
     }
     return positions
   }
@@ -156,13 +157,14 @@ export class Lanes {
   /** Of what was overdue, `waiting` still waits; what is missing for the second time went elsewhere. */
   checked(overdue: readonly string[], waiting: ReadonlySet<string>): void {
     const missing = new Set(overdue.filter((position) => !waiting.has(position)))
+    const gone = new Set([...missing].filter((position) => this.#missing.has(position)))
     for (const key of this.#blocked) {
       this.#change(key, (queue) => {
         const head = queue.parkedHead
         if (!head) return
         if (waiting.has(head)) queue.dueAt = performance.now() + LOOK_AGAIN_MS
-        if (!missing.has(head) || !this.#missing.has(head)) return
-        queue.removeHead()
+        if (!gone.has(head)) return
+        while (gone.has(queue.parkedHead ?? '')) queue.removeHead()
         this.#advance(key, queue)
         this.#recall(key, queue)
       })

@@ -199,9 +199,12 @@ export class Processor implements Line {
 
   #admit(claims: readonly Claim[], screening: Screening): void {
     const jobs: Job[] = []
+    let parked = 0
     for (const claim of claims) {
-      if (claim.origin === 'parked') this.#lanes.addParked(this.#admission.keyOf(claim), claim.position)
-      else {
+      if (claim.origin === 'parked') {
+        this.#lanes.addParked(this.#admission.keyOf(claim), claim.position)
+        parked++
+      } else {
         const job = this.#admission.admit(claim, screening)
         if (job) jobs.push(job)
       }
@@ -209,7 +212,7 @@ export class Processor implements Line {
     this.#audit?.read(jobs)
     for (const job of jobs) this.#lanes.add(job)
     this.#pool.pump()
-    if (this.#lanes.behind > 0) this.#onRoom(0)
+    if (parked > 0 || this.#lanes.behind > 0) this.#onRoom(0)
   }
 
   #isSuspect({ entry: { origin }, attempt, event: { type } }: Job): boolean {

@@ -51,7 +51,8 @@ export class Settlements {
     }
     this.#settler = new Settler(settling)
     this.#burials = new Settler(settling)
-    this.#productions = new Settler(settling)
+    // What comes of the events of one key is in their order.
+    this.#productions = new Settler({ ...settling, batchesUnderWay: 1 })
   }
 
   /** Needs no run; what is to be written of it was. */

@@ -10,7 +10,7 @@ export interface Settlement {
 }
 
 /** Two, so that the database and Redis work at the same time. */
-const MAX_BATCHES_UNDER_WAY = 2
+const DEFAULT_BATCHES_UNDER_WAY = 2
 const MAX_BATCH = 1_000
 const MAX_RETRY_DELAY_MS = 1_000
 
@@ -23,6 +23,7 @@ export class Settler {
   readonly #consumer: Consumer
   readonly #audit: AuditTrail | undefined
   readonly #log: Log
+  readonly #batchesUnderWay: number
   readonly #onSettled: (positions: readonly string[], lost: readonly string[]) => void
   #waiting: Settlement[] = []
   #underWay = 0
@@ -36,11 +37,14 @@ export class Settler {
     consumer: Consumer
     audit: AuditTrail | undefined
     log: Log
+    /** One keeps the order of what is settled, also where a batch has to be sent again. */
+    batchesUnderWay?: number
     onSettled(positions: readonly string[], lost: readonly string[]): void
   }) {
     this.#consumer = options.consumer
     this.#audit = options.audit
     this.#log = options.log
+    this.#batchesUnderWay = options.batchesUnderWay ?? DEFAULT_BATCHES_UNDER_WAY
     this.#onSettled = options.onSettled
   }
 
@@ -64,7 +68,7 @@ export class Settler {
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#waiting.length === 0 || this.#underWay >= MAX_BATCHES_UNDER_WAY) return
+    if (this.#scheduled || this.#waiting.length === 0 || this.#underWay >= this.#batchesUnderWay) return
     this.#scheduled = true
     const flush = () => {
       this.#scheduled = false

@@ -13,12 +13,17 @@ import { resolveWorkerOptions, type ResolvedOptions, type WorkerOptions } from '
 /** Longest wait for the first entry of a claim, in ms: the loop shows progress at least that often. */
 const CLAIM_WAIT_MS = 2_000
 const MAX_FAULT_DELAY_MS = 1_000
+/** However short the times are that heartbeats have to keep. */
+const MIN_BEAT_INTERVAL_MS = 10
 /** What settling and leaving may take beyond the deadline of a stop, in ms, when Redis does not answer. */
 const LAST_WORDS_MS = 2_000
 
 /** What a worker is doing, for health and metrics. */
 export interface WorkerStatus extends Counters {
-  /** When the loop last came round, in ms since 1970: a loop that hangs is not healthy, whatever a PING says. */
+  /**
+   * When the loop last came round without a fault, in ms since 1970: a loop that hangs, or only ever fails, is not healthy,
+   * whatever a PING says.
+   */
   lastLoopAt: number
   /** When an entry last came. */
   lastEntryAt: number | undefined
@@ -105,7 +110,6 @@ export class Worker implements Service {
 
   async #start(): Promise<void> {
     this.#refuseIfStopped()
-    const { deadAfterMs } = this.#options
     const consumer = await this.#log.join(membershipOf(this.#options))
     if (this.#stopping.signal.aborted) await consumer.leave()
     this.#refuseIfStopped()
@@ -117,7 +121,7 @@ export class Worker implements Service {
         this.#wakeLoop?.()
       },
     })
-    const heartbeat = setInterval(() => void this.#beat(consumer, processor), deadAfterMs / 3)
+    const heartbeat = setInterval(() => void this.#beat(consumer, processor), beatEveryMs(this.#options))
     this.#running = { consumer, processor, heartbeat, loop: this.#loop(consumer, processor) }
   }
 
@@ -160,12 +164,13 @@ export class Worker implements Service {
 
   async #loop(consumer: Consumer, processor: Processor): Promise<void> {
     const { signal } = this.#stopping
+    this.#lastLoopAt = Date.now()
     while (!signal.aborted) {
-      this.#lastLoopAt = Date.now()
       const room = this.#room(processor)
       try {
         if (room === 0) await this.#progress()
         else await this.#take(consumer, processor, room)
+        this.#lastLoopAt = Date.now()
         this.#faults = 0
       } catch (error) {
         await this.#backOff(error)
@@ -218,6 +223,10 @@ export class Worker implements Service {
     this.#options.log.warn({ error, stream, group }, message)
   }
 }
+
+/** Often enough for ours, which look at heartbeats, and for other software, which looks at how long an entry is idle. */
+const beatEveryMs = ({ deadAfterMs, minIdleMs }: ResolvedOptions): number =>
+  Math.max(MIN_BEAT_INTERVAL_MS, Math.min(deadAfterMs, minIdleMs) / 3)
 
 function membershipOf(options: ResolvedOptions): Membership {
   const { stream, group, consumer, start, deadAfterMs, minIdleMs, order, rateLimit } = options
