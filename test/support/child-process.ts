@@ -8,14 +8,22 @@ export interface ChildOptions {
   stream: string
   /**
    * `slow` handlers wait for their signal; `poison` ones kill the process at events with that data; `ordered` ones fail
-   * by chance and leave their effects in a list, in a group whose order is that of keys.
+   * by chance and produce their effects, in a group whose order is that of keys; `blocking` ones keep the event
+   * loop busy for as many ms as the data says.
    */
-  mode: 'quick' | 'slow' | 'poison' | 'ordered'
+  mode: 'quick' | 'slow' | 'poison' | 'ordered' | 'blocking'
   attempts: number
   concurrency: number
 }
 
-export type ChildLine = { start?: string; attempt?: number; aborted?: string; ready?: true; stopped?: true }
+export type ChildLine = {
+  start?: string
+  attempt?: number
+  aborted?: string
+  end?: string
+  ready?: true
+  stopped?: true
+}
 
 const SCRIPT = fileURLToPath(new URL('./worker-child.ts', import.meta.url))
 

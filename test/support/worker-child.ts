@@ -1,12 +1,11 @@
 // A process of its own with one worker on Redis, to be killed. It reports a JSON value a line: { start } when a
-// handler starts, { aborted } when its signal is aborted, { ready } and { stopped } for itself.
+// handler starts, { aborted } when its signal is aborted, { end } when it was blocked and ends, { ready } and { stopped } for itself.
 import { writeSync } from 'node:fs'
 import type { Delivery } from '../../src/core/delivery.ts'
 import { RedisStreamLog } from '../../src/redis/redis-log.ts'
 import { Worker } from '../../src/worker/worker.ts'
 import type { ChildOptions } from './child-process.ts'
-import { Connection } from '../../src/redis/connection.ts'
-import { DEAD_AFTER_MS, EFFECTS, GROUP } from './worker-lab.ts'
+import { DEAD_AFTER_MS, effectsOf, GROUP } from './worker-lab.ts'
 
 const { url, stream, mode, attempts, concurrency } = JSON.parse(process.argv[2]!) as ChildOptions
 
@@ -26,13 +25,17 @@ const handlers: Record<ChildOptions['mode'], (delivery: Delivery) => Promise<voi
     if (event.data === 'poison') process.kill(process.pid, 'SIGKILL')
     await new Promise((resolve) => setTimeout(resolve, 5))
   },
-  ordered: async ({ event }) => {
+  ordered: async (delivery) => {
+    const { event } = delivery
     if (Math.random() < 0.1) throw new Error('by chance')
-    await effects.send(['RPUSH', EFFECTS(stream), `${event.key} ${event.data}`])
+    const effect = JSON.stringify(`${event.key} ${event.data}`)
+    delivery.produce(effectsOf(stream), ['type', 'effect', 'data', effect])
+  },
+  blocking: ({ event, position }) => {
+    for (const end = performance.now() + (event.data as number); performance.now() < end;);
+    report({ end: position })
   },
 }
-
-const effects = await Connection.open({ url }, 'effects')
 
 const log = await RedisStreamLog.open({ url })
 const worker = new Worker(log, {
@@ -52,6 +55,6 @@ await worker.start()
 report({ ready: true })
 process.once('SIGTERM', async () => {
   await worker.stop(200)
-  await Promise.all([log.close(), effects.close()])
+  await log.close()
   report({ stopped: true }) // and nothing is left that would keep the process alive
 })

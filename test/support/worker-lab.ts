@@ -9,8 +9,8 @@ export const GROUP = 'group'
 /** Short, so that tests need not wait for long, and long enough for a heartbeat every third of it on a busy machine. */
 export const DEAD_AFTER_MS = 600
 
-/** List: the effects that workers in processes of their own leave behind, as `key data`. */
-export const EFFECTS = (stream: string): string => `{${stream}}:effects`
+/** The stream in which workers in processes of their own leave their effects. */
+export const effectsOf = (stream: string): string => `{${stream}}:effects`
 
 export type LabOptions = Partial<WorkerOptions>
 
