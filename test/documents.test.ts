@@ -85,7 +85,14 @@ describe('the library example of the README', () => {
 })
 
 describe('the links of the documents', () => {
-  const files = ['README.md', 'CONTRIBUTING.md', 'docs/internals.md', 'docs/performance.md']
+  const files = [
+    'README.md',
+    'CONTRIBUTING.md',
+    'docs/guide.md',
+    'docs/guarantees.md',
+    'docs/internals.md',
+    'docs/performance.md',
+  ]
   const links = files.flatMap((file) =>
     [...read(file).matchAll(/\]\((?!https?:)([^)#]+)/g)].map((match) => ({ file, target: match[1]! })),
   )
