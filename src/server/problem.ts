@@ -28,9 +28,13 @@ interface Verdict {
 const VERDICTS: Partial<Record<ErrorCode, Verdict>> = {
   EVENT_INVALID: { status: 400 },
   NAME_INVALID: { status: 400 },
+  UNKNOWN_DEAD_LETTER: { status: 404 },
   UNKNOWN_GROUP: { status: 404 },
   UNKNOWN_STREAM: { status: 404 },
+  GROUP_BUSY: { status: 409 },
+  REPLAY_CONFLICT: { status: 409 },
   EVENT_TOO_LARGE: { status: 413 },
+  EVENT_FILTERED: { status: 422 },
   IDEMPOTENCY_CONFLICT: { status: 422 },
   CLOSED: { status: 503, retryAfter: 5 },
   DATABASE_UNAVAILABLE: { status: 503, retryAfter: 5 },

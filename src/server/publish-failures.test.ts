@@ -13,6 +13,8 @@ describe('one event', () => {
     ['NAME_INVALID', 400, null],
     ['UNKNOWN_STREAM', 404, null],
     ['EVENT_TOO_LARGE', 413, null],
+    ['EVENT_FILTERED', 422, null],
+    ['GROUP_BUSY', 409, null],
     ['IDEMPOTENCY_CONFLICT', 422, null],
     ['PUBLISH_UNCERTAIN', 503, null],
     ['PUBLISH_QUEUE_FULL', 503, '1'],
