@@ -1,6 +1,6 @@
 import { GroupScript } from './group-script.ts'
 import { RETRY_CONSUMER } from './keys.ts'
-import { COMPARE, ENTOMB, FIELD, NOW } from './lua.ts'
+import { COMPARE, ENTOMB, FIELD, NOW, WRITTEN_ANEW } from './lua.ts'
 
 /*
  * How members come, live and go. For KEYS and the first of ARGV see GroupScript.
@@ -13,22 +13,23 @@ import { COMPARE, ENTOMB, FIELD, NOW } from './lua.ts'
  * ARGV[5]: where a new group begins, `0`, `$` or a position. Answers 1 when it created one.
  */
 export const ensureGroupScript = new GroupScript<0 | 1>(`
-${COMPARE}${FIELD}
+${COMPARE}${FIELD}${WRITTEN_ANEW}
 local kind = redis.call('TYPE', KEYS[1])['ok']
 if kind ~= 'none' and kind ~= 'stream' then return redis.error_reply('WRONGTYPE the key holds a ' .. kind) end
-local last = '0-0'
+local info = { 'last-generated-id', '0-0', 'entries-added', 0 }
 if kind == 'stream' then
   for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
     if field(group, 'name') == ARGV[1] then return 0 end
   end
-  last = field(redis.call('XINFO', 'STREAM', KEYS[1]), 'last-generated-id')
+  info = redis.call('XINFO', 'STREAM', KEYS[1])
 end
 local low = redis.call('HGET', KEYS[2], 'low')
 local start = ARGV[5]
-if low then start = less(last, low) and '0-0' or low end
+if low then start = writtenAnew(info, KEYS[2]) and '0-0' or low end
 redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[1], start, 'MKSTREAM')
 redis.call('DEL', KEYS[3], KEYS[4])
-redis.call('HSET', KEYS[2], 'low', start == '$' and last or start == '0' and '0-0' or start)
+local from = start == '$' and field(info, 'last-generated-id') or start == '0' and '0-0' or start
+redis.call('HSET', KEYS[2], 'low', from, 'added', field(info, 'entries-added') or 0)
 return 1
 `)
 
@@ -64,7 +65,8 @@ else
     if field(group, 'name') == ARGV[1] then low = field(group, 'last-delivered-id') end
   end
 end
-redis.call('HSET', KEYS[2], 'low', low)
+local added = field(redis.call('XINFO', 'STREAM', KEYS[1]), 'entries-added') or 0
+redis.call('HSET', KEYS[2], 'low', low, 'added', added)
 return { lost, unknown }
 `)
 

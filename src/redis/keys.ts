@@ -5,7 +5,8 @@ import { slotPrefix } from './slots.ts'
 export interface GroupKeys {
   readonly stream: string
   /**
-   * Hash: `low`, the position at or below which everything is acknowledged; `paused`, since when, in ms, while it is;
+   * Hash: `low`, the position at or below which everything is acknowledged; `added`, how many entries the stream had ever
+   * taken when that was recorded, by which one that was written anew is known; `paused`, since when, in ms, while it is;
    * `trimmed`, how many entries were trimmed away while they were pending.
    */
   readonly state: string

@@ -27,6 +27,18 @@ local function field(flat, name)
 end
 `
 
+/**
+ * `writtenAnew(info, state)`: whether a stream, by its XINFO, is another one than that of which a group's state tells. Its
+ * positions may come again, so its last one says too little: it also has fewer entries ever added than it had.
+ */
+export const WRITTEN_ANEW = `
+local function writtenAnew(info, state)
+  local known = redis.call('HMGET', state, 'low', 'added')
+  return less(field(info, 'last-generated-id'), known[1] or '0-0')
+    or (field(info, 'entries-added') or 0) < (tonumber(known[2]) or 0)
+end
+`
+
 /** `holds(id)`: whether an entry is pending to ARGV[2]. */
 export const HOLDS = `
 local function holds(id) return #redis.call('XPENDING', KEYS[1], ARGV[1], id, id, 1, ARGV[2]) == 1 end

@@ -1,10 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { MillraceError } from '../core/errors.ts'
 import type { Claim } from '../core/stream-log.ts'
 import type { Connection } from './connection.ts'
 
 /** What a reply may take beyond BLOCK before the connection counts as dead: half-open ones are noticed within 2 s. */
 const REPLY_GRACE_MS = 1_500
 const WAKE_RETRY_MS = 5
+/** How long the other connection may take to answer when this one fell silent. */
+const PROBE_MS = 1_000
 
 type ReadReply = [stream: string, entries: [position: string, fields: string[]][]][] | null
 
@@ -52,10 +55,18 @@ export class Reader {
       const block = String(Math.max(1, Math.ceil(blockMs)))
       const args = [...command, 'BLOCK', block, 'STREAMS', this.#stream, after]
       return await this.#connection.send<ReadReply>(args, blockMs + REPLY_GRACE_MS)
+    } catch (error) {
+      if ((error as MillraceError).code === 'REDIS_UNCERTAIN') this.#probeControl()
+      throw error
     } finally {
       this.#reading = false
       signal.removeEventListener('abort', wake)
     }
+  }
+
+  /** What made this connection fall silent often did so to the other one, where a command may wait for longer. */
+  #probeControl(): void {
+    this.#control.send(['PING'], PROBE_MS).catch(() => {})
   }
 
   /** Ends a read that waits, with nothing. */

@@ -1,5 +1,5 @@
 import { HELD_FROM } from './holds.ts'
-import { COMPARE, FIELD, NOW } from './lua.ts'
+import { COMPARE, FIELD, NOW, WRITTEN_ANEW } from './lua.ts'
 
 /* Pieces of Lua that trimming and counting share. */
 
@@ -73,7 +73,7 @@ export const FIXED_KEYS = 3
  * \`floor\` and \`delivered\` are the lowest of each; \`old\`: entries below may go by their age.
  */
 export const NEEDS = `
-${NOW}${COMPARE}${FIELD}${AFTER}${HELD_FROM}
+${NOW}${COMPARE}${FIELD}${WRITTEN_ANEW}${AFTER}${HELD_FROM}
 local kind = redis.call('TYPE', KEYS[1])['ok']
 if kind == 'none' then return false end
 if kind ~= 'stream' then return redis.error_reply('WRONGTYPE the key holds a ' .. kind) end
@@ -96,7 +96,7 @@ end
 local function startOf(state, start)
   local low = redis.call('HGET', state, 'low')
   if not low then return start ~= '$' and (start == '0' and '0-0' or start) or nil end
-  return less(field(redis.call('XINFO', 'STREAM', KEYS[1]), 'last-generated-id'), low) and '0-0' or low
+  return writtenAnew(redis.call('XINFO', 'STREAM', KEYS[1]), state) and '0-0' or low
 end
 for i = 1, #KEYS - ${FIXED_KEYS} do
   local name, start = ARGV[${FIXED_ARGS} + 2 * i - 1], ARGV[${FIXED_ARGS} + 2 * i]
