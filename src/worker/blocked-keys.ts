@@ -1,9 +1,9 @@
 import type { Log } from '../core/service.ts'
-import type { Consumer } from '../core/stream-log.ts'
+import type { Claim, Consumer } from '../core/stream-log.ts'
 import type { Lanes } from './lanes.ts'
 
 /** How often keys are looked after whose first entry should be back, in ms. */
-const CHECK_INTERVAL_MS = 1_000
+const CHECK_INTERVAL_MS = 100
 
 /** Looks after keys whose first entry is parked in the log: asks for it, and finds out when it went elsewhere. */
 export class BlockedKeys {
@@ -12,6 +12,8 @@ export class BlockedKeys {
   readonly #log: Log
   readonly #onUnblocked: () => void
   readonly #timer: NodeJS.Timeout
+  /** Handed out to us again, and not in the lanes yet. */
+  readonly #arriving = new Set<string>()
   #isChecking = false
 
   constructor(consumer: Consumer, lanes: Lanes, log: Log, onUnblocked: () => void) {
@@ -29,6 +31,15 @@ export class BlockedKeys {
     })
   }
 
+  /** These are on their way to the lanes: they do not wait in the log, and are not elsewhere either. */
+  arriving(claims: readonly Claim[]): void {
+    for (const { origin, position } of claims) if (origin !== 'new') this.#arriving.add(position)
+  }
+
+  arrived(claims: readonly Claim[]): void {
+    if (this.#arriving.size > 0) for (const { position } of claims) this.#arriving.delete(position)
+  }
+
   stop(): void {
     clearInterval(this.#timer)
   }
@@ -38,7 +49,8 @@ export class BlockedKeys {
     if (overdue.length === 0) return
     this.#isChecking = true
     try {
-      this.#lanes.checked(overdue, new Set(await this.#consumer.waiting(overdue)))
+      const waiting = await this.#consumer.waiting(overdue)
+      this.#lanes.checked(overdue, new Set([...waiting, ...this.#arriving]))
       this.#onUnblocked()
     } catch (error) {
       this.#log.debug({ error }, 'whether parked entries still wait could not be found out')

@@ -15,6 +15,8 @@ export class KeyQueue {
   readonly #items: Item[] = []
   /** When the first one should be back, where it is parked; on the clock of `performance.now`. */
   dueAt = 0
+  /** How many of its entries were last counted as waiting here behind a parked one. */
+  behindParked = 0
   #active = 0
   #parked = 0
 
@@ -86,15 +88,22 @@ export class KeyQueue {
     this.#parked--
   }
 
-  /** It went back to the log, and all that is here behind it has to follow: those are answered, oldest first. */
-  park(job: Job): Job[] {
+  /**
+   * It went back to the log, and what is behind it has to wait: no more than `most` of it here. The rest is answered,
+   * oldest first, and with it whatever a batch has taken already.
+   */
+  park(job: Job, most: number): Job[] {
     const index = this.#items.findIndex((item) => item.job === job)
     if (index < 0) return []
-    const followers = this.#parkAfter(index)
-    this.#items[index]!.job = undefined
-    this.#parked++
+    const taken: Job[] = []
+    for (let at = index; at === index || at < this.#active; at++) {
+      const item = this.#items[at]!
+      if (item.job && item.job !== job) taken.push(item.job)
+      if (item.job) this.#parked++
+      item.job = undefined
+    }
     this.#active = Math.min(this.#active, index)
-    return followers
+    return [...taken, ...this.parkUntil(most)]
   }
 
   /** Parks the youngest that are here until no more than `most` wait; answers them, oldest first. */
@@ -118,11 +127,6 @@ export class KeyQueue {
       positions.push(position)
     }
     return positions
-  }
-
-  #parkAfter(index: number): Job[] {
-    this.#active = Math.min(this.#active, index + 1)
-    return this.parkUntil(0)
   }
 
   #findParked(position: string): Item | undefined {

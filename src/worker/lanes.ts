@@ -3,6 +3,8 @@ import { KeyQueue } from './key-queue.ts'
 import { Queue } from './queue.ts'
 
 export interface LanesOptions {
+  /** How many may wait here behind parked entries, of all keys together; beyond it they wait in the log. */
+  maxBehindParked: number
   /** Whether a job must run with no other beside it. */
   isSuspect(job: Job): boolean
   /** Gives jobs back to the log, since what is before them waits there; they come again after `delayMs` or a recall. */
@@ -22,9 +24,11 @@ const LONG_QUEUE_MS = 10_000
 /** How many are looked after at once, and how long one that still waits is left alone then. */
 const MAX_CHECKED = 500
 const MAX_CHECKED_PER_KEY = 20
-const LOOK_AGAIN_MS = 5_000
+const LOOK_AGAIN_MS = 500
 /** As late as this, an entry that was due may have gone elsewhere. */
-const OVERDUE_MS = 1_000
+const OVERDUE_MS = 100
+/** For so long entries may wait here behind one that is parked, in ms. */
+const SHORT_WAIT_MS = 5_000
 
 /**
  * Decides what may start: entries of one key one after the other, in the order of their positions, and no later one
@@ -36,6 +40,7 @@ export class Lanes {
   readonly #suspects: Queue<Job> = new Queue()
   readonly #queues = new Map<string, KeyQueue>()
   #behind = 0
+  #behindParked = 0
   #parkedCount = 0
   /** Keys whose first entry is parked. */
   readonly #blocked = new Set<string>()
@@ -80,7 +85,8 @@ export class Lanes {
     this.#change(key, (queue) => {
       queue.add(job)
       this.#advance(key, queue)
-      if (this.#blocked.has(key)) this.#park(queue.parkUntil(0), untilDue(queue))
+      if (this.#blocked.has(key))
+        this.#park(queue.parkUntil(this.#mayWait(queue, untilDue(queue))), untilDue(queue))
       else this.#park(queue.parkUntil(MAX_WAITING), LONG_QUEUE_MS)
     })
   }
@@ -128,7 +134,7 @@ export class Lanes {
     const { key } = job.event
     if (key === undefined || !this.#queues.has(key)) return
     this.#change(key, (queue) => {
-      const followers = queue.park(job)
+      const followers = queue.park(job, this.#mayWait(queue, delayMs))
       queue.dueAt = performance.now() + delayMs
       if (queue.active === 0) this.#blocked.add(key)
       this.#park(followers, delayMs)
@@ -172,6 +178,16 @@ export class Lanes {
     this.#missing = missing
   }
 
+  /**
+   * How many may wait here behind an entry that is parked for `delayMs`. Where that is short they do: on their way through
+   * the log they would be scattered over all members of the group.
+   */
+  #mayWait(queue: KeyQueue, delayMs: number): number {
+    if (delayMs > SHORT_WAIT_MS) return 0
+    const others = this.#behindParked - queue.behindParked
+    return Math.max(0, Math.min(MAX_WAITING, this.#options.maxBehindParked - others))
+  }
+
   /** Every change of a queue, so that the totals are right. */
   #change(key: string, change: (queue: KeyQueue) => void): void {
     let queue = this.#queues.get(key)
@@ -179,6 +195,9 @@ export class Lanes {
     const { waiting, parked } = queue
     change(queue)
     this.#behind += queue.waiting - waiting
+    const behindParked = this.#blocked.has(key) ? queue.waiting : 0
+    this.#behindParked += behindParked - queue.behindParked
+    queue.behindParked = behindParked
     this.#parkedCount += queue.parked - parked
   }
 

@@ -117,9 +117,11 @@ export class Processor implements Line {
    */
   async accept(claims: readonly Claim[]): Promise<void> {
     this.#arriving += claims.length
+    this.#blockedKeys.arriving(claims)
     const screening = await this.#intake.screen(claims)
     const admit = () => {
       this.#arriving -= claims.length
+      this.#blockedKeys.arrived(claims)
       this.#admit(claims, screening)
     }
     setImmediate(() => setImmediate(admit))
@@ -187,6 +189,7 @@ export class Processor implements Line {
 
   #makeLanes(): Lanes {
     return new Lanes({
+      maxBehindParked: this.#options.maxHeld / 2,
       isSuspect: (job) => this.#isSuspect(job),
       park: (jobs, delayMs) => {
         for (const job of jobs) this.#giveBack(job, job.attempt - 1, delayMs)
