@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startTestRedis, type TestServer } from '../engines/test-servers.ts'
 import { streamLogConformance } from '../testing/conformance.ts'
 import { Connection } from './connection.ts'
-import { RedisGroupControl } from './group-control.ts'
+import { RedisGroupControl } from './operations/group-control.ts'
 import { COPY_FIELDS, inletKey } from './keys.ts'
 import { RedisStreamLog } from './redis-log.ts'
 

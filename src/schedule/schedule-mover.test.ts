@@ -9,8 +9,8 @@ import type { DueEntries, NewScheduledEntry } from '../core/schedule.ts'
 import type { Log } from '../core/service.ts'
 import { startTestRedis, type TestServer } from '../engines/test-servers.ts'
 import { Connection } from '../redis/connection.ts'
-import { scheduleKeys } from '../redis/schedule-keys.ts'
-import { RedisSchedule } from '../redis/schedule.ts'
+import { scheduleKeys } from '../redis/schedule/schedule-keys.ts'
+import { RedisSchedule } from '../redis/schedule/schedule.ts'
 import { startFaultProxy, type FaultProxy } from '../testing/fault-proxy.ts'
 import { ScheduleMover } from './schedule-mover.ts'
 
@@ -55,7 +55,7 @@ async function startMover(entries: DueEntries = schedule, log?: Log): Promise<Sc
 }
 
 const MODULES = JSON.stringify({
-  schedule: new URL('../redis/schedule.ts', import.meta.url).href,
+  schedule: new URL('../redis/schedule/schedule.ts', import.meta.url).href,
   mover: new URL('schedule-mover.ts', import.meta.url).href,
 })
 

@@ -1,0 +1,46 @@
+import type { DeadLetterStreams } from '../../core/dead-letters.ts'
+import { namedFields } from '../../core/codec.ts'
+import { InvalidError } from '../../core/errors.ts'
+import type { Connection } from '../connection.ts'
+import { deadLetterKey } from '../keys.ts'
+
+const KEYS_PER_STEP = 500
+const STEPS_PER_CALL = 20
+
+/**
+ * Finds dead letters by the names of their keys: a list of them would be a key in another slot, which no script that
+ * buries a letter could write to. A part of the keys a call.
+ */
+export async function findStreams(connection: Connection, after = '0'): Promise<DeadLetterStreams> {
+  if (!/^\d{1,20}$/.test(after)) {
+    throw new InvalidError('CONFIGURATION_INVALID', 'there is no such page', [
+      { path: 'after', message: 'must be `next` of the page before' },
+    ])
+  }
+  const found = new Map<string, number>()
+  let cursor = after
+  for (let step = 0; step < STEPS_PER_CALL; step++) {
+    const args = ['SCAN', cursor, 'MATCH', '*dead-letter', 'COUNT', String(KEYS_PER_STEP), 'TYPE', 'stream']
+    const [next, keys] = await connection.send<[string, string[]]>(args)
+    for (const stream of await Promise.all(keys.map((key) => streamOf(connection, key)))) {
+      if (stream !== undefined) found.set(stream.name, stream.letters)
+    }
+    cursor = next
+    if (cursor === '0') break
+  }
+  const streams = [...found].map(([stream, letters]) => ({ stream, letters }))
+  return cursor === '0' ? { streams } : { streams, next: cursor }
+}
+
+/** The key's own letters say which stream it belongs to; a key that only looks like ours is left out. */
+async function streamOf(
+  connection: Connection,
+  key: string,
+): Promise<{ name: string; letters: number } | undefined> {
+  const [rows, letters] = await Promise.all([
+    connection.send<[string, string[]][]>(['XRANGE', key, '-', '+', 'COUNT', '1']),
+    connection.send<number>(['XLEN', key]),
+  ])
+  const name = namedFields(rows[0]?.[1] ?? []).get('deadletter-stream')
+  return name !== undefined && deadLetterKey(name) === key ? { name, letters } : undefined
+}

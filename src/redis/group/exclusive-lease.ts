@@ -1,0 +1,112 @@
+import type { Connection } from '../connection.ts'
+import { Script } from '../script.ts'
+
+/** Longest pause between two looks of who does not hold the lease, in ms: a free one is taken within a second. */
+const LOOK_INTERVAL_MS = 900
+
+/**
+ * KEYS: lease. ARGV: consumer, how long it lasts in ms, and `take` when a free one is taken.
+ * Answers 1 when the consumer holds it, and the ms that it still lasts, whoever has it.
+ */
+const leaseScript = new Script<[held: 0 | 1, lastsMs: number]>(`
+local holder = redis.call('GET', KEYS[1])
+if holder == ARGV[1] or (not holder and ARGV[3] == 'take') then
+  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+  return { 1, tonumber(ARGV[2]) }
+end
+return { 0, holder and redis.call('PTTL', KEYS[1]) or 0 }
+`)
+
+const releaseScript = new Script<number>(`
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0
+`)
+
+export interface LeaseOptions {
+  readonly key: string
+  readonly consumer: string
+  readonly lastsMs: number
+  /** Held from now on, after a time in which another may have held it. */
+  onTaken(): void
+  onLost(): void
+}
+
+/**
+ * The right of one member of an exclusive group to be handed entries. It ends by our own clock, counted from before its
+ * renewal was sent, and so never later than Redis ends it.
+ */
+export class Lease {
+  readonly #connection: Connection
+  readonly #options: LeaseOptions
+  #held = false
+  /** On the clock of `performance.now`, which never jumps. */
+  #heldUntil = 0
+  #renewAt = 0
+  #nextLookAt = 0
+  /** Counts how often it was taken: what began in one term must not end in another. */
+  #term = 0
+
+  constructor(connection: Connection, options: LeaseOptions) {
+    this.#connection = connection
+    this.#options = options
+  }
+
+  /** Undefined while we don't hold the lease. */
+  get term(): number | undefined {
+    if (this.#held && performance.now() >= this.#heldUntil) this.lose()
+    return this.#held ? this.#term : undefined
+  }
+
+  /** How long there is nothing to ask, in ms. */
+  get restMs(): number {
+    return Math.max(0, (this.#held ? this.#renewAt : this.#nextLookAt) - performance.now())
+  }
+
+  /** Takes the lease where it is free, and renews it where it is time; answers whether it is ours. */
+  async ensure(): Promise<boolean> {
+    if (this.term !== undefined && this.restMs === 0) await this.#ask('renew')
+    if (this.term === undefined && this.restMs === 0) await this.#ask('take')
+    return this.term !== undefined
+  }
+
+  /** For who works and does not claim at the moment. */
+  async renew(): Promise<void> {
+    if (this.term !== undefined) await this.#ask('renew')
+  }
+
+  /** A free lease that we thought ours may have been another's meanwhile, so `renew` does not take it. */
+  async #ask(what: 'take' | 'renew'): Promise<void> {
+    const { key, consumer, lastsMs } = this.#options
+    const sentAt = performance.now()
+    const [held, left] = await leaseScript.run(this.#connection, [key], [consumer, String(lastsMs), what])
+    if (held === 0) {
+      const wait = what === 'renew' ? 0 : Math.min(Math.max(left, 0) + 1, LOOK_INTERVAL_MS)
+      this.#nextLookAt = performance.now() + wait
+      this.lose()
+    } else if (performance.now() < sentAt + lastsMs) {
+      this.#heldUntil = sentAt + lastsMs
+      this.#renewAt = sentAt + lastsMs / 4
+      this.#take()
+    }
+  }
+
+  #take(): void {
+    if (this.#held) return
+    this.#held = true
+    this.#term++
+    this.#options.onTaken()
+  }
+
+  lose(): void {
+    if (!this.#held) return
+    this.#held = false
+    this.#options.onLost()
+  }
+
+  /** For the next member to take it at once. */
+  async release(): Promise<void> {
+    const { key, consumer } = this.#options
+    this.#held = false
+    await releaseScript.run(this.#connection, [key], [consumer])
+  }
+}

@@ -1,0 +1,112 @@
+import { describe, expect, test } from 'vitest'
+import { acknowledge, positions, redisLab } from '../../../test/support/redis-lab.ts'
+import { until } from '../../../test/support/until.ts'
+import type { Claim } from '../../core/stream-log.ts'
+import { groupKeys } from '../keys.ts'
+
+const lab = redisLab()
+const DEAD_AFTER_MS = 600
+const leaseKey = () => groupKeys(lab.stream, 'group').lease
+const joinExclusive = (deadAfterMs = DEAD_AFTER_MS) => lab.join({ exclusive: true, deadAfterMs })
+
+const someoneWaits = () =>
+  until('a read that waits', async () =>
+    /flags=b .*cmd=xread /.test(await lab.send<string>('CLIENT', 'LIST')),
+  )
+
+describe('the lease of an exclusive group', () => {
+  test('is gone from a holder that still waits: what comes then is not taken by it', async () => {
+    const former = await joinExclusive(60_000)
+    await lab.append(1)
+    await lab.claimCount(former, 1)
+    const claiming = lab.claim(former, 10, 2_000)
+    await someoneWaits()
+    await lab.send('SET', leaseKey(), 'another')
+    const [position] = await lab.append(1)
+    expect(await claiming).toEqual([])
+    const [row] = await lab.send<unknown[][]>('XINFO', 'GROUPS', lab.stream)
+    expect(row![7]).not.toBe(position)
+    expect(await former.heartbeat()).toHaveLength(1)
+  })
+
+  test('passes on within a second after a holder left or died', async () => {
+    const holder = await joinExclusive(1_000)
+    await lab.append(2)
+    await lab.claimCount(holder, 1)
+    const next = await joinExclusive(1_000)
+    expect(await lab.claim(next)).toEqual([])
+    const left = performance.now()
+    await holder.leave()
+    await lab.claimCount(next, 2)
+    expect(performance.now() - left).toBeLessThan(3_000)
+    const died = performance.now()
+    await lab.claimCount(await joinExclusive(1_000), 2)
+    expect(performance.now() - died).toBeLessThan(5_000)
+  })
+
+  test('is asked for now and then by who waits for it, however often that one claims', async () => {
+    const holder = await joinExclusive(60_000)
+    await lab.append(1)
+    await lab.claimCount(holder, 1)
+    const other = await joinExclusive(60_000)
+    await lab.send('CONFIG', 'RESETSTAT')
+    for (let n = 0; n < 200; n++) expect(await lab.claim(other, 10, 0)).toEqual([])
+    const stats = await lab.send<string>('INFO', 'commandstats')
+    expect(Number(/cmdstat_get:calls=(\d+)/.exec(stats)?.[1] ?? 0)).toBeLessThan(20)
+  })
+
+  test('that somebody deleted may have been another member’s meanwhile: its holder begins anew', async () => {
+    const holder = await joinExclusive()
+    const entries = await lab.append(2)
+    await lab.claimCount(holder, 2)
+    await lab.send('DEL', leaseKey())
+    expect(await holder.heartbeat()).toEqual(entries)
+    const again = await lab.claimCount(holder, 2)
+    expect(again.map(({ origin, attempt }) => [origin, attempt])).toEqual([
+      ['abandoned', 2],
+      ['abandoned', 2],
+    ])
+  })
+
+  test('stays with a holder that works and does not claim', async () => {
+    const holder = await joinExclusive()
+    lab.keepAlive(holder, DEAD_AFTER_MS / 6)
+    await lab.append(1)
+    const claims = await lab.claimCount(holder, 1)
+    const other = await joinExclusive()
+    const end = performance.now() + 3 * DEAD_AFTER_MS
+    while (performance.now() < end) expect(await lab.claim(other)).toEqual([])
+    expect(await holder.settle(acknowledge(claims))).toEqual([])
+  })
+
+  test('gone by the clock, lets nothing begin that was handed out again', async () => {
+    const holder = await joinExclusive()
+    await lab.append(1)
+    const claims = (await lab.claimCount(holder, 1)).map((claim): Claim => ({ ...claim, origin: 'retry' }))
+    expect(await holder.begin(claims)).toEqual([])
+    const start = performance.now()
+    await until('the end of the lease', () => performance.now() - start > DEAD_AFTER_MS + 20)
+    expect(await holder.begin(claims)).toEqual(positions(claims))
+  })
+
+  test('is respected by those who ask for it, also where others read without', async () => {
+    const free = await lab.join()
+    const holder = await joinExclusive(60_000)
+    await lab.append(1)
+    await lab.claimCount(holder, 1)
+    const entries = await lab.append(1)
+    expect(positions(await lab.claimCount(free, 1))).toEqual(entries)
+  })
+
+  test('brings nothing while the group is paused, not even what is pending', async () => {
+    const dead = await joinExclusive(300)
+    const entries = await lab.append(3)
+    await lab.claimCount(dead, 3)
+    await lab.send('HSET', groupKeys(lab.stream, 'group').state, 'paused', '1')
+    const heir = await joinExclusive(300)
+    const end = performance.now() + 1_000
+    while (performance.now() < end) expect(await lab.claim(heir)).toEqual([])
+    await lab.send('HDEL', groupKeys(lab.stream, 'group').state, 'paused')
+    expect(positions(await lab.claimCount(heir, 3))).toEqual(entries)
+  })
+})

@@ -1,0 +1,207 @@
+import type { Log } from '../../core/service.ts'
+import type { Claim, Outcome } from '../../core/stream-log.ts'
+import type { Connection } from '../connection.ts'
+import { remedyFor } from '../errors.ts'
+import { GroupCommands, type Who } from './group-commands.ts'
+import { Hearing } from './hearing.ts'
+import { Holdings } from './holdings.ts'
+import { Redeliveries } from './redeliveries.ts'
+import { SettleCommands } from './settle-commands.ts'
+
+/** Longest pause between two looks at retries and silent consumers, in ms: both are noticed within a second. */
+const POLL_INTERVAL_MS = 900
+
+export interface MemberOptions {
+  readonly start: string
+  readonly minIdleMs: number
+  readonly deadAfterMs: number
+  readonly log: Log
+}
+
+/** A consumer in the group of one stream or inlet: what it holds, and how that is won, kept and lost. */
+export class GroupMember {
+  readonly redeliveries: Redeliveries
+  readonly #commands: GroupCommands
+  readonly #settling: SettleCommands
+  readonly #options: MemberOptions
+  /** What a line of the log should name. */
+  readonly #line: { stream: string; group: string; consumer: string }
+  readonly #holdings = new Holdings()
+  readonly #hearing: Hearing
+  readonly #wake: () => void
+  /** Lost, as we found out by ourselves; the next heartbeat tells. */
+  readonly #untold: string[] = []
+  #readFailed = false
+  #nextIdleResetAt = 0
+
+  /** @param wake ends a wait for entries, since what was parked may be due before it comes to its end */
+  constructor(control: Connection, who: Who, options: MemberOptions, wake: () => void) {
+    const { stream, group, consumer } = who
+    const { deadAfterMs, minIdleMs, log } = options
+    this.#options = options
+    this.#line = { stream, group, consumer }
+    this.#wake = wake
+    this.#commands = new GroupCommands(control, who, (positions) =>
+      log.warn(
+        { ...this.#line, count: positions.length, first: positions[0] },
+        'entries were trimmed while they were pending; a dead letter marks each',
+      ),
+    )
+    this.#settling = new SettleCommands(this.#commands)
+    this.#hearing = new Hearing(deadAfterMs)
+    this.redeliveries = new Redeliveries(this.#commands, this.#holdings, this.#hearing, {
+      minIdleMs,
+      deadAfterMs,
+      // Each poll says that we live, so it must not be rarer than heartbeats are.
+      pollIntervalMs: Math.min(POLL_INTERVAL_MS, deadAfterMs / 3),
+      onTakenOver: (count) =>
+        log.warn({ ...this.#line, count }, 'took over entries of consumers that are gone'),
+    })
+  }
+
+  get held(): number {
+    return this.#holdings.size
+  }
+
+  /** Of what was delivered before. Not held yet: see `hold`. */
+  async claimAgain(limit: number): Promise<Claim[]> {
+    if (this.#readFailed) {
+      // No read is under way here, so whatever is pending to us now and we do not hold is stranded.
+      this.#untold.push(...(await this.#beat()))
+      this.#readFailed = false
+    }
+    return this.redeliveries.take(limit)
+  }
+
+  /** New entries that are there now; not held yet. */
+  read(limit: number): Promise<{ entries: Claim[]; after: string }> {
+    return this.reading(this.#commands.read(limit))
+  }
+
+  /** A read whose reply gets lost may leave entries behind, which are looked for before the next one. */
+  async reading<T>(read: Promise<T>): Promise<T> {
+    try {
+      return await read
+    } catch (error) {
+      this.#readFailed = true
+      throw error
+    }
+  }
+
+  hold(claims: Claim[]): Claim[] {
+    this.#holdings.hold(claims)
+    return claims
+  }
+
+  begin(claims: readonly Claim[]): Promise<string[]> {
+    return this.#lostWithGroup(this.#settling.begin(claims), claims)
+  }
+
+  async expedite(positions: readonly string[]): Promise<void> {
+    await this.#settling.expedite(positions).catch(unlessGone)
+    this.#lookSoon()
+  }
+
+  async waiting(positions: readonly string[]): Promise<string[]> {
+    return (await this.#settling.waiting(positions).catch(unlessGone)) ?? []
+  }
+
+  async settle(outcomes: readonly Outcome[]): Promise<string[]> {
+    if (outcomes.length === 0) return []
+    const held = this.#holdings.size
+    const call = () => this.#lostWithGroup(this.#settling.settle(outcomes, held), outcomes)
+    return this.#holdings.letGo(outcomes, call).finally(() => {
+      if (outcomes.some(({ kind }) => kind === 'retry' || kind === 'release')) this.#lookSoon()
+    })
+  }
+
+  #lookSoon(): void {
+    this.redeliveries.lookSoon()
+    this.#wake()
+  }
+
+  async heartbeat(): Promise<string[]> {
+    const lost = await this.#beat()
+    return [...this.takeUntold(), ...lost]
+  }
+
+  /** What was found lost since it was last told. */
+  takeUntold(): string[] {
+    return this.#untold.splice(0)
+  }
+
+  /** What is pending in the group comes next, all of it: for the new holder of a lease. */
+  recoverAll(): void {
+    this.redeliveries.recoverAll()
+  }
+
+  /** Nothing is ours any more, as the next heartbeat tells. */
+  loseAll(): void {
+    this.#untold.push(...this.#holdings.loseAll())
+  }
+
+  async #beat(): Promise<string[]> {
+    const held = this.#holdings.positions()
+    const beat = this.#commands.heartbeat(held).then(({ lost, unknown }) => {
+      this.redeliveries.stranded(unknown)
+      this.#hearing.heard()
+      return lost
+    })
+    const all = held.map((position) => ({ position }))
+    const lost = await this.#lostWithGroup(beat, all, (position) => this.#holdings.has(position))
+    await this.#resetIdle()
+    return lost
+  }
+
+  async #resetIdle(): Promise<void> {
+    const now = Date.now()
+    if (now < this.#nextIdleResetAt) return
+    this.#nextIdleResetAt = now + this.#options.minIdleMs / 3
+    await this.#commands.resetIdle(this.#holdings.positions()).catch(unlessGone)
+  }
+
+  /** Hands back what is held, and leaves the group. */
+  async leave(): Promise<void> {
+    await this.settle(
+      this.#holdings
+        .entries()
+        .map(([position, attempt]) => ({ kind: 'release', position, attempts: attempt - 1 })),
+    )
+    await this.#commands.leave().catch(unlessGone)
+  }
+
+  /** What a failed call of a claim asks for: where the group is gone it is created again, anything else is raised. */
+  async mend(error: unknown): Promise<void> {
+    this.#hearing.failed()
+    if (remedyFor(error) !== 'heal') throw error
+    await this.heal()
+  }
+
+  async heal(): Promise<void> {
+    if (await this.#commands.ensureGroup(this.#options.start))
+      this.#options.log.info(this.#line, 'the group did not exist and was created')
+  }
+
+  /**
+   * Forgets what a call found lost. With the group its pending list is gone, and so is everything that we held; the
+   * next claim heals the group. What was settled while the answer travelled is not lost, where `counts` looks.
+   */
+  async #lostWithGroup(
+    call: Promise<string[]>,
+    all: readonly { position: string }[],
+    counts: (position: string) => boolean = () => true,
+  ): Promise<string[]> {
+    const answered = await call.catch((error: unknown) => {
+      if (remedyFor(error) !== 'heal') throw error
+      return all.map(({ position }) => position)
+    })
+    const lost = answered.filter(counts)
+    this.#holdings.forget(lost)
+    return lost
+  }
+}
+
+/** A group that is gone can't be left, and has nothing of ours. */
+function unlessGone(error: unknown): undefined {
+  if (remedyFor(error) !== 'heal') throw error
+}

@@ -1,0 +1,55 @@
+import type { Connection } from '../connection.ts'
+import { INLET_ENDINGS, INLET_GUARD, LEASE_GUARD, STREAM_ENDINGS } from '../lua.ts'
+import { Script } from '../script.ts'
+
+/** What a member reads: a stream or an inlet, of which only the holder of a lease is handed entries or everybody. */
+export interface Reading {
+  readonly inlet: boolean
+  readonly exclusive: boolean
+}
+
+/**
+ * A script of one member of a group, in the variants for what is read.
+ *
+ * KEYS: stream, state, retry, heartbeats (see GroupKeys), dead letters, then its own, and the lease of an exclusive
+ * group as the last one. ARGV: group, consumer, the stream's name (of an inlet: that of the stream beside it), the time
+ * for dead letters, then its own, from ARGV[5] on.
+ *
+ * All of them check ownership on the server: a consumer that was paused for longer than its heartbeat may find that its
+ * entries went to another, and must then change nothing.
+ */
+export class GroupScript<Reply> {
+  readonly #variants: readonly Script<Reply>[]
+
+  /**
+   * `handsOut`: entries are handed out, so that the lease of an exclusive group is needed.
+   * `ends`: the source uses `finish`, `original` or `tidy`.
+   */
+  constructor(source: string, options: { handsOut?: boolean; ends?: boolean; takesMemory?: boolean } = {}) {
+    const { handsOut = false, ends = false, takesMemory = false } = options
+    this.#variants = VARIANTS.map(({ inlet, exclusive }) => {
+      const guards = (inlet ? INLET_GUARD : '') + (exclusive && handsOut ? LEASE_GUARD : '')
+      const endings = ends ? (inlet ? INLET_ENDINGS : STREAM_ENDINGS) : ''
+      return new Script<Reply>(guards + endings + source, { takesMemory })
+    })
+  }
+
+  run(
+    reading: Reading,
+    connection: Connection,
+    keys: readonly string[],
+    args: readonly string[],
+  ): Promise<Reply> {
+    const variant = VARIANTS.findIndex(
+      ({ inlet, exclusive }) => inlet === reading.inlet && exclusive === reading.exclusive,
+    )
+    return this.#variants[variant]!.run(connection, keys, args)
+  }
+}
+
+const VARIANTS: readonly Reading[] = [
+  { inlet: false, exclusive: false },
+  { inlet: true, exclusive: false },
+  { inlet: false, exclusive: true },
+  { inlet: true, exclusive: true },
+]

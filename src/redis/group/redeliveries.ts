@@ -1,0 +1,142 @@
+import type { Claim } from '../../core/stream-log.ts'
+import { AbandonedEntries } from './abandoned.ts'
+import type { GroupCommands } from './group-commands.ts'
+import type { Hearing } from './hearing.ts'
+import type { Holdings } from './holdings.ts'
+
+export interface RedeliveryOptions {
+  readonly minIdleMs: number
+  readonly deadAfterMs: number
+  /** Longest pause between two looks at retries and silent consumers, in ms. */
+  readonly pollIntervalMs: number
+  onTakenOver(count: number): void
+}
+
+/**
+ * What a member is handed that was delivered before, in this order: everything that is pending, for the new holder of
+ * a lease; what a lost reply left behind; what is due for its retry; what others abandoned.
+ */
+export class Redeliveries {
+  readonly #commands: GroupCommands
+  readonly #holdings: Holdings
+  readonly #hearing: Hearing
+  readonly #options: RedeliveryOptions
+  readonly #abandoned: AbandonedEntries
+  #paused = false
+  #inletSeen = false
+  #nextPollAt = 0
+  #someSilent = false
+  /** After retries what others abandoned gets its turn, for the same reason as below. */
+  #abandonedFirst = false
+  /** After a full round of retries new entries get their turn, so that a mass of retries can't starve them. */
+  #newFirst = false
+  /** Pending to us on the server without our knowing, when a heartbeat looked: perhaps a reply was lost. */
+  #stranded: readonly string[] = []
+  /** Where the recovery of everything pending goes on; `''` when there is none. */
+  #recoverFrom = ''
+
+  constructor(commands: GroupCommands, holdings: Holdings, hearing: Hearing, options: RedeliveryOptions) {
+    this.#commands = commands
+    this.#holdings = holdings
+    this.#hearing = hearing
+    this.#options = options
+    this.#abandoned = new AbandonedEntries(commands, options.minIdleMs, options.deadAfterMs)
+  }
+
+  /** Whether the group was paused at the last look. */
+  get paused(): boolean {
+    return this.#paused
+  }
+
+  /** Whether there was an inlet at the last look. */
+  get inletSeen(): boolean {
+    return this.#inletSeen
+  }
+
+  get recovering(): boolean {
+    return this.#recoverFrom !== ''
+  }
+
+  /** How long nothing has to be looked at, in ms. */
+  get restMs(): number {
+    return Math.max(0, this.#nextPollAt - Date.now())
+  }
+
+  lookSoon(): void {
+    this.#nextPollAt = 0
+  }
+
+  stranded(positions: readonly string[]): void {
+    this.#stranded = positions
+  }
+
+  /** Everything that is pending in the group comes next, whoever has it. */
+  recoverAll(): void {
+    this.#recoverFrom = '-'
+    this.#stranded = []
+  }
+
+  /** What is to be held from now on; what is `parked` is only told. */
+  async take(limit: number): Promise<Claim[]> {
+    if (this.recovering) return this.#recover(limit)
+    return (await this.#adopt()) ?? (await this.#poll(limit))
+  }
+
+  async #recover(limit: number): Promise<Claim[]> {
+    if (this.#paused && this.restMs > 0) return []
+    while (this.recovering) {
+      const { next, claims, paused } = await this.#commands.recover(this.#recoverFrom, limit)
+      this.#recoverFrom = next
+      this.#paused = paused
+      if (paused) this.#nextPollAt = Date.now() + this.#options.pollIntervalMs
+      if (paused) return []
+      if (claims.length > 0) return claims
+    }
+    this.lookSoon()
+    return []
+  }
+
+  async #adopt(): Promise<Claim[] | undefined> {
+    if (this.#stranded.length === 0) return undefined
+    const stranded = this.#holdings.unknown(this.#stranded)
+    this.#stranded = []
+    return stranded.length > 0 ? this.#commands.adopt(stranded) : undefined
+  }
+
+  async #poll(limit: number): Promise<Claim[]> {
+    if (this.restMs > 0) return []
+    if (this.#newFirst) {
+      this.#newFirst = false
+      return []
+    }
+    if (this.#abandonedFirst) {
+      this.#abandonedFirst = false
+      const abandoned = await this.#takeOver(limit)
+      if (abandoned.length > 0) return abandoned
+    }
+    const due = await this.#takeDue(limit)
+    return due.length > 0 || this.#paused ? due : this.#takeOver(limit)
+  }
+
+  async #takeDue(limit: number): Promise<Claim[]> {
+    const { deadAfterMs, pollIntervalMs } = this.#options
+    const { due, full, untilNextMs, silent, paused, inlet } = await this.#commands.poll(limit, deadAfterMs)
+    this.#hearing.heard()
+    this.#paused = paused
+    this.#inletSeen = inlet
+    this.#someSilent = silent > 0
+    this.#newFirst = full
+    this.#abandonedFirst = due.length > 0
+    if (paused) this.#nextPollAt = Date.now() + pollIntervalMs
+    else if (!full) this.#nextPollAt = Date.now() + Math.min(pollIntervalMs, untilNextMs)
+    return due
+  }
+
+  async #takeOver(limit: number): Promise<Claim[]> {
+    if (!this.#hearing.mayJudge) return []
+    const abandoned = await this.#abandoned.take(limit, this.#someSilent)
+    if (abandoned.length > 0) this.#options.onTakenOver(abandoned.length)
+    if (this.#abandoned.unfinished) this.lookSoon()
+    return abandoned
+  }
+}
