@@ -42,6 +42,7 @@ export class MillraceService implements Service {
   #postgres: Postgres | undefined
   #workers: StreamWorkers | undefined
   #background: Background | undefined
+  #relay: Service | undefined
   #notReady: string | undefined = 'the service is starting'
   #starting: Promise<void> | undefined
   #stopped: Promise<void> | undefined
@@ -92,8 +93,11 @@ export class MillraceService implements Service {
     this.#stopping.abort()
     // What a start opens after the stop would stay open for ever.
     await this.#starting?.catch(() => {})
-    const parts = [this.#workers?.stop(deadlineMs), this.#background?.close(deadlineMs)]
-    await Promise.all([...parts, this.#http.stop(deadlineMs)])
+    const services = [this.#workers, this.#relay, this.#http]
+    await Promise.all([
+      this.#background?.close(deadlineMs),
+      ...services.map((service) => service?.stop(deadlineMs)),
+    ])
     await this.#log?.close()
     await this.#postgres?.close()
     await Promise.all(this.#engines.map((engine) => engine.stop()))
@@ -164,7 +168,8 @@ export class MillraceService implements Service {
         groups: groups.length > 0 ? groups : [{ name: AUDIT_GROUP }],
       })
     }
-    await this.#postgres!.relay(log).start()
+    this.#relay = this.#postgres!.relay(log)
+    await this.#relay.start()
     const publish = (stream: string, events: readonly NewEvent[]) => this.#publish(stream, events)
     if (app.jobs.length > 0) await this.#background.runJobs(app.jobs, publish)
   }
