@@ -47,6 +47,14 @@ export function scenarios(scale: number): Record<string, Scenario> {
       ],
       aims: { raw: 0.7, bullmq: 8, moleculer: 15 },
     },
+    guarantees: {
+      title:
+        'What guarantees cost: consuming with events of 1,000 keys, in a group with order: key, with deduplication',
+      entrants: ['millrace', 'keyed', 'order-key', 'deduplicate'].map((name) =>
+        entrant('guarantees', name, events(50_000)),
+      ),
+      aims: {},
+    },
     audit: {
       title: 'Consuming with the audit trail in PostgreSQL, one row for each event',
       entrants: [entrant('audit', 'millrace', events(30_000))],

@@ -149,6 +149,9 @@ export type Verdict = 'run' | 'duplicate' | 'wait'
  * Only the worker settles claims.
  */
 export interface Consumer {
+  /** Whether what was handed out may start now: not when the lease of an exclusive group has run out. */
+  readonly mayRun: boolean
+
   /**
    * Entries to run: due retries, abandoned ones and new ones. Waits up to `waitMs` for the first, less if a retry is
    * due sooner, and answers none when nothing came or `signal` was aborted, while the group is paused or its rate is

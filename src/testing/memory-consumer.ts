@@ -10,6 +10,8 @@ type DeadLetterOutcome = Extract<Outcome, { kind: 'dead-letter' }>
 
 /** One member of a group; the group itself lives in the stream, and may be deleted there at any time. */
 export class MemoryConsumer implements Consumer {
+  /** In one process nobody is halted while others go on. */
+  readonly mayRun = true
   readonly #stream: MemoryStream
   readonly #deadLetters: MemoryStream
   readonly #membership: Resolved

@@ -50,6 +50,8 @@ export class BlockedKeys {
     this.#isChecking = true
     try {
       const waiting = await this.#consumer.waiting(overdue)
+      // What was handed out to us before we asked is here by now: its answer came first, but may be handled later.
+      await new Promise((resolve) => setImmediate(resolve))
       this.#lanes.checked(overdue, new Set([...waiting, ...this.#arriving]))
       this.#onUnblocked()
     } catch (error) {

@@ -1,46 +1,16 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { WorkerChild, type ChildOptions } from '../../test/support/child-process.ts'
+import { describe, expect, test } from 'vitest'
+import type { WorkerChild, ChildOptions } from '../../test/support/child-process.ts'
 import { until } from '../../test/support/until.ts'
-import { DEAD_AFTER_MS, GROUP, Lab } from '../../test/support/worker-lab.ts'
+import { useChildren, useLab } from '../../test/support/use-lab.ts'
+import { useRedis } from '../../test/support/use-redis.ts'
+import { DEAD_AFTER_MS, GROUP } from '../../test/support/worker-lab.ts'
 import type { Delivery } from '../core/delivery.ts'
-import { startTestRedis, type TestServer } from '../engines/test-servers.ts'
-import { Connection } from '../redis/connection.ts'
+import { startTestRedis } from '../engines/test-servers.ts'
 import { RedisStreamLog } from '../redis/redis-log.ts'
 
-let server: TestServer
-let admin: Connection
-let lab: Lab
-let children: WorkerChild[]
-
-beforeAll(async () => {
-  server = await startTestRedis()
-  admin = await Connection.open({ url: server.url }, 'test-admin')
-})
-afterAll(async () => {
-  await admin?.close()
-  await server?.stop()
-})
-beforeEach(async () => {
-  children = []
-  const log = await RedisStreamLog.open({ url: server.url })
-  lab = new Lab(log, () => log.close())
-})
-afterEach(async () => {
-  await Promise.all(children.map((child) => child.end()))
-  await lab.close()
-})
-
-function startChild(options: Partial<ChildOptions> & Pick<ChildOptions, 'mode'>): WorkerChild {
-  const child = new WorkerChild({
-    url: server.url,
-    stream: lab.stream,
-    attempts: 5,
-    concurrency: 5,
-    ...options,
-  })
-  children.push(child)
-  return child
-}
+const { server, admin } = useRedis()
+const lab = useLab(server)
+const startChild = useChildren(server, lab)
 
 const pendingTo = async (consumer?: string): Promise<number> => {
   const range = ['XPENDING', lab.stream, GROUP, '-', '+', '1000']

@@ -1,28 +1,12 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { until } from '../../test/support/until.ts'
-import { GROUP, Lab, toObject } from '../../test/support/worker-lab.ts'
+import { useLab } from '../../test/support/use-lab.ts'
+import { useRedis } from '../../test/support/use-redis.ts'
+import { GROUP, toObject } from '../../test/support/worker-lab.ts'
 import { Reject } from '../core/delivery.ts'
-import { startTestRedis, type TestServer } from '../engines/test-servers.ts'
-import { Connection } from '../redis/connection.ts'
-import { RedisStreamLog } from '../redis/redis-log.ts'
 
-let server: TestServer
-let admin: Connection
-let lab: Lab
-
-beforeAll(async () => {
-  server = await startTestRedis()
-  admin = await Connection.open({ url: server.url }, 'test-admin')
-})
-afterAll(async () => {
-  await admin?.close()
-  await server?.stop()
-})
-beforeEach(async () => {
-  const log = await RedisStreamLog.open({ url: server.url })
-  lab = new Lab(log, () => log.close())
-})
-afterEach(() => lab.close())
+const { server, admin } = useRedis()
+const lab = useLab(server)
 
 const entriesOf = async (stream: string): Promise<Record<string, string>[]> => {
   const rows = await admin.send<[string, string[]][]>(['XRANGE', stream, '-', '+'])

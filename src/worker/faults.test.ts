@@ -1,44 +1,25 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { until } from '../../test/support/until.ts'
-import { GROUP, Lab } from '../../test/support/worker-lab.ts'
+import { openLab } from '../../test/support/use-lab.ts'
+import { useProxy } from '../../test/support/use-proxy.ts'
+import { useRedis } from '../../test/support/use-redis.ts'
+import { useEach } from '../../test/support/use.ts'
+import { GROUP } from '../../test/support/worker-lab.ts'
 import type { Delivery } from '../core/delivery.ts'
-import { startTestRedis, type TestServer } from '../engines/test-servers.ts'
 import { Connection } from '../redis/connection.ts'
 import { deadLetterKey } from '../redis/keys.ts'
-import { RedisStreamLog } from '../redis/redis-log.ts'
-import { startFaultProxy, type FaultProxy } from '../testing/fault-proxy.ts'
 
-let server: TestServer
-let admin: Connection
-let proxy: FaultProxy
-let lab: Lab
+const { server, admin } = useRedis()
+const proxy = useProxy(server)
+const lab = useEach(
+  () => openLab({ url: proxy.url('redis'), commandTimeoutMs: 1_000, connectTimeoutMs: 500 }),
+  (it) => it.close(),
+)
 /** Writes and looks without the proxy, whatever that does. */
-let witness: Lab
-
-beforeAll(async () => {
-  server = await startTestRedis()
-  admin = await Connection.open({ url: server.url }, 'test-admin')
-})
-afterAll(async () => {
-  await admin?.close()
-  await server?.stop()
-})
-
-beforeEach(async () => {
-  proxy = await startFaultProxy({ port: server.port })
-  const log = await RedisStreamLog.open({
-    url: proxy.url('redis'),
-    commandTimeoutMs: 1_000,
-    connectTimeoutMs: 500,
-  })
-  lab = new Lab(log, () => log.close())
-  const direct = await RedisStreamLog.open({ url: server.url })
-  witness = new Lab(direct, () => direct.close(), lab.stream)
-})
-afterEach(async () => {
-  await Promise.all([lab.close(), witness.close()])
-  await proxy.stop()
-})
+const witness = useEach(
+  () => openLab({ url: server.url }, lab.stream),
+  (it) => it.close(),
+)
 
 const pending = async (): Promise<number> => (await admin.send<[number]>(['XPENDING', lab.stream, GROUP]))[0]
 

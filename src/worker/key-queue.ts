@@ -60,9 +60,9 @@ export class KeyQueue {
     } else this.#insert({ position, job })
   }
 
-  /** Knows of an entry that waits in the log. */
+  /** Knows of an entry that waits in the log. What is here of it and was lost is on its way out, and says nothing. */
   addParked(position: string): void {
-    if (this.#items.some((item) => item.position === position)) return
+    if (this.#items.some((item) => item.position === position && !item.job?.lost)) return
     this.#insert({ position, job: undefined })
     this.#parked++
   }

@@ -145,6 +145,22 @@ test('what went elsewhere is waited for no longer, once it was missing twice', (
   expect(positions(lab.take())).toEqual(['2-0'])
 })
 
+test('what was missing twice, and came in between, is waited for', () => {
+  const lab = new Lab()
+  const first = job('1-0', 'a')
+  lab.add(first, job('2-0', 'a'))
+  lab.take()
+  lab.lanes.waits(first, 0)
+  lab.lanes.checked(['1-0'], new Set())
+  const again = job('1-0', 'a', 'retry')
+  lab.add(again)
+  lab.take()
+  lab.lanes.waits(again, 0)
+  lab.lanes.checked(['1-0'], new Set())
+  expect(lab.take()).toEqual([])
+  expect(lab.lanes.blockedKeys).toBe(1)
+})
+
 test('several that went elsewhere are forgotten together', () => {
   const lab = new Lab()
   for (const position of ['1-0', '2-0', '3-0']) lab.lanes.addParked('a', position)
@@ -176,6 +192,28 @@ test('an entry that was lost while it runs, and is back, runs after its first ru
   expect(lab.take()).toEqual([])
   lab.lanes.finished(first)
   expect(lab.take()).toEqual([again])
+})
+
+test('what was lost here and is parked now is waited for all the same', () => {
+  const lab = new Lab()
+  const [first, second] = [job('1-0', 'a'), job('2-0', 'a')]
+  lab.add(first, second)
+  lab.take()
+  first.lost = true
+  second.lost = true
+  lab.lanes.addParked('a', '1-0')
+  lab.lanes.addParked('a', '2-0')
+  lab.add(job('3-0', 'a'))
+  lab.lanes.finished(first)
+  // What was lost is started, and ends at once.
+  for (let [next] = lab.take(); next?.lost; [next] = lab.take()) lab.lanes.finished(next)
+  const started: string[] = []
+  lab.add(job('2-0', 'a', 'retry'), job('1-0', 'a', 'retry'))
+  for (let [next] = lab.take(); next; [next] = lab.take()) {
+    if (!next.lost) started.push(next.position)
+    lab.lanes.finished(next)
+  }
+  expect(started).toEqual(['1-0', '2-0', '3-0'])
 })
 
 test('a suspect waits for its turn in its key as well', () => {

@@ -44,7 +44,7 @@ export class Lanes {
   #parkedCount = 0
   /** Keys whose first entry is parked. */
   readonly #blocked = new Set<string>()
-  /** Overdue at the last look, and still: whatever is twice is not on its way to us. */
+  /** Neither here nor in the log at the last look. What still is at the next one, and did not come in between, is gone. */
   #missing = new Set<string>()
 
   constructor(options: LanesOptions) {
@@ -82,6 +82,7 @@ export class Lanes {
   add(job: Job): void {
     const { key } = job.event
     if (key === undefined) return this.#makeReady(job)
+    if (this.#missing.size > 0) this.#missing.delete(job.entry.position)
     this.#change(key, (queue) => {
       queue.add(job)
       this.#advance(key, queue)

@@ -1,31 +1,19 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test } from 'vitest'
 import { failureOf, until } from '../../test/support/until.ts'
-import { startTestRedis, type TestServer } from '../engines/test-servers.ts'
-import { Connection } from '../redis/connection.ts'
+import { useRedis } from '../../test/support/use-redis.ts'
+import { useEach } from '../../test/support/use.ts'
 import { RedisStreamLog } from '../redis/redis-log.ts'
 import { MultiStreamWorker } from './multi-stream-worker.ts'
 
-let server: TestServer
-let admin: Connection
-let log: RedisStreamLog
+const { server, admin } = useRedis()
+beforeEach(() => admin.send(['FLUSHALL']))
+const log = useEach(
+  () => RedisStreamLog.open({ url: server.url }),
+  (it) => it.close(),
+)
 let worker: MultiStreamWorker
 
-beforeAll(async () => {
-  server = await startTestRedis()
-  admin = await Connection.open({ url: server.url }, 'test-admin')
-})
-afterAll(async () => {
-  await admin?.close()
-  await server?.stop()
-})
-beforeEach(async () => {
-  await admin.send(['FLUSHALL'])
-  log = await RedisStreamLog.open({ url: server.url })
-})
-afterEach(async () => {
-  await worker?.stop(1_000)
-  await log.close()
-})
+afterEach(() => worker?.stop(1_000))
 
 const publish = (stream: string, count: number) =>
   log.append(

@@ -1,29 +1,13 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { WorkerChild } from '../../test/support/child-process.ts'
 import { until } from '../../test/support/until.ts'
-import { DEAD_AFTER_MS, effectsOf, Lab, toObject } from '../../test/support/worker-lab.ts'
+import { useLab } from '../../test/support/use-lab.ts'
+import { useRedis } from '../../test/support/use-redis.ts'
+import { DEAD_AFTER_MS, effectsOf, toObject } from '../../test/support/worker-lab.ts'
 import type { Handler } from '../core/delivery.ts'
-import { startTestRedis, type TestServer } from '../engines/test-servers.ts'
-import { Connection } from '../redis/connection.ts'
-import { RedisStreamLog } from '../redis/redis-log.ts'
 
-let server: TestServer
-let admin: Connection
-let lab: Lab
-
-beforeAll(async () => {
-  server = await startTestRedis()
-  admin = await Connection.open({ url: server.url }, 'test-admin')
-})
-afterAll(async () => {
-  await admin?.close()
-  await server?.stop()
-})
-beforeEach(async () => {
-  const log = await RedisStreamLog.open({ url: server.url })
-  lab = new Lab(log, () => log.close())
-})
-afterEach(() => lab.close())
+const { server, admin } = useRedis()
+const lab = useLab(server)
 
 const KEYS = 20
 

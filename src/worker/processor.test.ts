@@ -14,6 +14,7 @@ async function turn(): Promise<void> {
 
 /** A consumer whose settlements end when, and as, the test says. */
 class ScriptedConsumer implements Consumer {
+  readonly mayRun = true
   readonly settled: Outcome[] = []
   readonly begun: Claim[] = []
   readonly calls: { outcomes: readonly Outcome[]; end(lost?: string[]): void; fail(): void }[] = []

@@ -31,6 +31,7 @@ export interface Surroundings {
 /** Takes claims through screening, admission, lanes and handler to their settlement. */
 export class Processor implements Line {
   readonly weight: number
+  readonly #consumer: Consumer
   readonly #options: ResolvedOptions
   readonly #pool: HandlerPool
   readonly #leavePool: () => void
@@ -60,6 +61,7 @@ export class Processor implements Line {
     const { pool, weight, stopping, onRoom } = surroundings
     this.#onRoom = onRoom
     this.weight = weight
+    this.#consumer = consumer
     this.#options = options
     this.#pool = pool
     this.#stopping = stopping
@@ -283,12 +285,13 @@ export class Processor implements Line {
 
   /** Nearly all do, and it costs nothing to find out. */
   #startsAtOnce({ lost, entry: { origin } }: Job): boolean {
-    return !lost && origin === 'new' && !this.#stopping.aborted
+    return !lost && origin === 'new' && this.#consumer.mayRun && !this.#stopping.aborted
   }
 
   /** Whether it is still ours and may start; where it may not, what becomes of it is seen to. */
   async #mayStart(job: Job): Promise<boolean> {
-    const isOurs = job.lost || job.entry.origin === 'new' || (await this.#beginner.begin(job.entry))
+    const isFirst = job.entry.origin === 'new'
+    const isOurs = job.lost || (isFirst ? this.#consumer.mayRun : await this.#beginner.begin(job.entry))
     const { position } = job.entry
     if (!job.lost && this.#stopping.aborted) {
       this.#end(job, { kind: 'release', position, attempts: job.attempt - 1 })

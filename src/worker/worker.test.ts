@@ -1,26 +1,17 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { failureOf, until } from '../../test/support/until.ts'
+import { openLab } from '../../test/support/use-lab.ts'
+import { useRedisServer } from '../../test/support/use-redis.ts'
 import { Lab } from '../../test/support/worker-lab.ts'
 import { Reject, RetryLater, type Delivery } from '../core/delivery.ts'
 import { InvalidError, MillraceError } from '../core/errors.ts'
-import { startTestRedis, type TestServer } from '../engines/test-servers.ts'
-import { RedisStreamLog } from '../redis/redis-log.ts'
 import { MemoryStreamLog } from '../testing/memory-log.ts'
 
-let server: TestServer
-beforeAll(async () => {
-  server = await startTestRedis()
-})
-afterAll(() => server?.stop())
-
-const openRedis = async (): Promise<Lab> => {
-  const log = await RedisStreamLog.open({ url: server.url })
-  return new Lab(log, () => log.close())
-}
+const server = useRedisServer()
 
 describe.each([
   ['memory', async () => new Lab(new MemoryStreamLog())],
-  ['Redis', openRedis],
+  ['Redis', () => openLab({ url: server.url })],
 ])('a worker on %s', (_name, open) => {
   let lab: Lab
   beforeEach(async () => {

@@ -56,7 +56,8 @@ describe('a group that goes away under load is made anew, and everything that is
       { retry: { attempts: 2, delayMs: 200, jitter: 0 } },
     )
     await lab.publish(1)
-    await until('the first failure', () => worker.status.failed === 1)
+    const waiting = () => send<number>('ZCARD', `{${lab.stream}}:group:${GROUP}:retry`)
+    await until('the first failure', async () => (await waiting()) === 1)
     // In one step, or our own worker would heal it in between.
     const anew =
       "redis.call('XGROUP', 'DESTROY', KEYS[1], ARGV[1]) redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[1], '0')"

@@ -38,7 +38,7 @@ local silent = redis.call('ZCOUNT', KEYS[4], '-inf', now - tonumber(ARGV[6]))
 tidy()
 return { wait, silent, paused, redis.call('EXISTS', KEYS[6]), taken, trimmed }
 `,
-  { handsOut: true, ends: true },
+  { leased: true, ends: true },
 )
 
 /**
@@ -90,7 +90,7 @@ for n, row in ipairs(rows) do
 end
 return { #rows == scan and '(' .. rows[#rows][1] or '', left, taken, trimmed }
 `,
-  { handsOut: true },
+  { leased: true },
 )
 
 /**
@@ -110,7 +110,7 @@ for i = 5, #ARGV do
 end
 return { taken, trimmed }
 `,
-  { handsOut: true },
+  { leased: true },
 )
 
 /**
@@ -126,7 +126,7 @@ for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
   if field(group, 'name') == ARGV[1] then return { {}, field(group, 'last-delivered-id') } end
 end
 `,
-  { handsOut: true },
+  { leased: true },
 )
 
 /**
@@ -155,5 +155,5 @@ for _, row in ipairs(pending) do
 end
 return { #pending == tonumber(ARGV[6]) and '(' .. pending[#pending][1] or '', rows, trimmed, 0 }
 `,
-  { handsOut: true },
+  { leased: true },
 )

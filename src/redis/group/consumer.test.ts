@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { failureOf, until } from '../../../test/support/until.ts'
+import { useProxy } from '../../../test/support/use-proxy.ts'
+import { useLog, useRedis } from '../../../test/support/use-redis.ts'
 import type { MillraceError } from '../../core/errors.ts'
 import type { Claim, Consumer, Membership, NewEntry, Outcome } from '../../core/stream-log.ts'
-import { startTestRedis, type TestServer } from '../../engines/test-servers.ts'
-import { startFaultProxy, type FaultProxy } from '../../testing/fault-proxy.ts'
-import { Connection } from '../connection.ts'
+import { startFaultProxy } from '../../testing/fault-proxy.ts'
 import { deadLetterKey, groupKeys, RETRY_CONSUMER } from '../keys.ts'
 import { RedisStreamLog } from '../redis-log.ts'
 
@@ -13,39 +13,25 @@ const DEAD_AFTER_MS = 400
 const GROUP = 'group'
 const forEver = new AbortController().signal
 
-let server: TestServer
-let admin: Connection
-let writer: RedisStreamLog
-let proxy: FaultProxy
+const { server, admin } = useRedis()
+const writer = useLog(server)
+const proxy = useProxy(server)
 let logs: RedisStreamLog[]
 let beats: NodeJS.Timeout[]
 let consumers: Consumer[]
 let stream: string
 let streams = 0
 
-beforeAll(async () => {
-  server = await startTestRedis()
-  admin = await Connection.open({ url: server.url }, 'test-admin')
-  writer = await RedisStreamLog.open({ url: server.url })
-})
-afterAll(async () => {
-  await writer?.close()
-  await admin?.close()
-  await server?.stop()
-})
-
-beforeEach(async () => {
+beforeEach(() => {
   logs = []
   beats = []
   consumers = []
   stream = `consumer:${streams++}`
-  proxy = await startFaultProxy({ port: server.port })
 })
 afterEach(async () => {
   for (const beat of beats) clearInterval(beat)
   await Promise.all(consumers.map((consumer) => consumer.leave().catch(() => {})))
   await Promise.all(logs.map((log) => log.close()))
-  await proxy.stop()
 })
 
 /** A consumer on connections of its own. */

@@ -71,6 +71,10 @@ export class RedisConsumer implements Consumer {
     await this.heartbeat()
   }
 
+  get mayRun(): boolean {
+    return this.#metered?.mayRun() ?? true
+  }
+
   async claim(limit: number, waitMs: number, signal: AbortSignal): Promise<Claim[]> {
     try {
       return this.#metered
@@ -105,7 +109,7 @@ export class RedisConsumer implements Consumer {
   async begin(claims: readonly Claim[]): Promise<string[]> {
     const redelivered = claims.filter(({ origin }) => origin !== 'new')
     if (redelivered.length === 0) return []
-    if (this.#metered?.mayRun() === false) return redelivered.map(({ position }) => position)
+    if (!this.mayRun) return redelivered.map(({ position }) => position)
     return this.#route(redelivered, positionOf, (side, part) => side.begin(part))
   }
 

@@ -1,7 +1,7 @@
 import type { Log } from '../../core/service.ts'
 import type { Claim, Outcome } from '../../core/stream-log.ts'
 import type { Connection } from '../connection.ts'
-import { remedyFor } from '../errors.ts'
+import { remedyFor, replyCode } from '../errors.ts'
 import { GroupCommands, type Who } from './group-commands.ts'
 import { Hearing } from './hearing.ts'
 import { Holdings } from './holdings.ts'
@@ -184,7 +184,7 @@ export class GroupMember {
 
   /**
    * Forgets what a call found lost. With the group its pending list is gone, and so is everything that we held; the
-   * next claim heals the group. What was settled while the answer travelled is not lost, where `counts` looks.
+   * next claim heals the group. With the lease of an exclusive group all of it went to the next holder. What was settled while the answer travelled is not lost, where `counts` looks.
    */
   async #lostWithGroup(
     call: Promise<string[]>,
@@ -192,7 +192,7 @@ export class GroupMember {
     counts: (position: string) => boolean = () => true,
   ): Promise<string[]> {
     const answered = await call.catch((error: unknown) => {
-      if (remedyFor(error) !== 'heal') throw error
+      if (remedyFor(error) !== 'heal' && replyCode(error) !== 'NOLEASE') throw error
       return all.map(({ position }) => position)
     })
     const lost = answered.filter(counts)

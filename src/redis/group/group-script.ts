@@ -22,13 +22,13 @@ export class GroupScript<Reply> {
   readonly #variants: readonly Script<Reply>[]
 
   /**
-   * `handsOut`: entries are handed out, so that the lease of an exclusive group is needed.
+   * `leased`: entries are handed out or settled, for which the lease of an exclusive group is needed.
    * `ends`: the source uses `finish`, `original` or `tidy`.
    */
-  constructor(source: string, options: { handsOut?: boolean; ends?: boolean; takesMemory?: boolean } = {}) {
-    const { handsOut = false, ends = false, takesMemory = false } = options
+  constructor(source: string, options: { leased?: boolean; ends?: boolean; takesMemory?: boolean } = {}) {
+    const { leased = false, ends = false, takesMemory = false } = options
     this.#variants = VARIANTS.map(({ inlet, exclusive }) => {
-      const guards = (inlet ? INLET_GUARD : '') + (exclusive && handsOut ? LEASE_GUARD : '')
+      const guards = (inlet ? INLET_GUARD : '') + (exclusive && leased ? LEASE_GUARD : '')
       const endings = ends ? (inlet ? INLET_ENDINGS : STREAM_ENDINGS) : ''
       return new Script<Reply>(guards + endings + source, { takesMemory })
     })

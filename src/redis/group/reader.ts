@@ -20,7 +20,9 @@ export class Reader {
   #clientId = ''
   #clientIdEpoch = -1
   #reading = false
-  #waking = false
+  /** Counts reads, so that each is woken by itself: waking one must not be taken for waking the next. */
+  #reads = 0
+  #woken = 0
 
   constructor(
     connection: Connection,
@@ -46,11 +48,12 @@ export class Reader {
 
   /** Never BLOCK 0: a read that never returns can't be told from a dead one. */
   async #block(command: string[], after: string, blockMs: number, signal: AbortSignal): Promise<ReadReply> {
+    if (!signal.aborted) await this.#learnClientId()
     if (signal.aborted) return null
-    await this.#learnClientId()
     const wake = () => void this.#unblock()
     signal.addEventListener('abort', wake, { once: true })
     this.#reading = true
+    this.#reads++
     try {
       const block = String(Math.max(1, Math.ceil(blockMs)))
       const args = [...command, 'BLOCK', block, 'STREAMS', this.#stream, after]
@@ -91,14 +94,14 @@ export class Reader {
    * ends by its own BLOCK.
    */
   async #unblock(): Promise<void> {
-    if (this.#waking) return
-    this.#waking = true
-    while (this.#reading) {
+    const read = this.#reads
+    if (this.#woken === read) return
+    this.#woken = read
+    while (this.#reading && this.#reads === read) {
       const woken = await this.#control.send<number>(['CLIENT', 'UNBLOCK', this.#clientId]).catch(() => 1)
       if (woken === 1) break
       await sleep(WAKE_RETRY_MS)
     }
-    this.#waking = false
   }
 }
 

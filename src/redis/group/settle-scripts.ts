@@ -17,7 +17,8 @@ end
  * Writes down that entries start. ARGV[5…]: position and attempt in turn. Answers the positions that are not ours.
  * What was trimmed meanwhile may run, since we have it; a claim would only drop it.
  */
-export const beginScript = new GroupScript<string[]>(`
+export const beginScript = new GroupScript<string[]>(
+  `
 ${HOLDS}
 local lost = {}
 for i = 5, #ARGV, 2 do
@@ -29,7 +30,9 @@ for i = 5, #ARGV, 2 do
   end
 end
 return lost
-`)
+`,
+  { leased: true },
+)
 
 /** ARGV[5]: how many entries we hold; ARGV[6…]: positions, sorted. Answers the positions that were not ours. */
 export const acknowledgeScript = new GroupScript<string[]>(
@@ -46,7 +49,7 @@ finish(ours)
 tidy()
 return lost
 `,
-  { ends: true },
+  { leased: true, ends: true },
 )
 
 /**
@@ -74,7 +77,7 @@ finish(ours)
 tidy()
 return lost
 `,
-  { ends: true },
+  { leased: true, ends: true },
 )
 
 /**
@@ -120,7 +123,7 @@ end
 tidy()
 return lost
 `,
-  { ends: true, takesMemory: true },
+  { leased: true, ends: true, takesMemory: true },
 )
 
 /**
@@ -148,7 +151,7 @@ end
 tidy()
 return { lost, trimmed }
 `,
-  { ends: true },
+  { leased: true, ends: true },
 )
 
 /** Makes due what waits for its retry, and leaves alone what does not. ARGV[5…]: positions. */
@@ -208,5 +211,5 @@ end
 tidy()
 return lost
 `,
-  { ends: true, takesMemory: true },
+  { leased: true, ends: true, takesMemory: true },
 )
