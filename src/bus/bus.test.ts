@@ -1,23 +1,19 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, expectTypeOf, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, expectTypeOf, test } from 'vitest'
 import { z } from 'zod'
 import { failureOf, until } from '../../test/support/until.ts'
+import { useRedisServer } from '../../test/support/use-redis.ts'
 import type { Delivery } from '../core/delivery.ts'
 import type { InvalidError, MillraceError, PublishError } from '../core/errors.ts'
 import type { NewEvent } from '../core/event.ts'
 import type { Schema } from '../core/schema.ts'
 import { stream, type Schemas, type StreamDeclaration } from '../core/stream.ts'
-import { startTestRedis, type TestServer } from '../engines/test-servers.ts'
 import { MemoryStreamLog } from '../testing/memory-log.ts'
 import { Bus } from './bus.ts'
 import { connect } from './connect.ts'
 import type { TailedEntry } from './tail.ts'
 
-let server: TestServer
+const server = useRedisServer()
 let names = 0
-beforeAll(async () => {
-  server = await startTestRedis()
-})
-afterAll(() => server?.stop())
 
 const declare = <const S extends Schemas>(schemas: S): StreamDeclaration<S> =>
   stream(`bus:${names++}`, schemas)

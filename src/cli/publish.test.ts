@@ -1,25 +1,16 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import { CapturedIo } from '../../test/support/captured-io.ts'
-import { startTestRedis, type TestServer } from '../engines/test-servers.ts'
-import { RedisStreamLog } from '../redis/redis-log.ts'
+import { useLog, useRedisServer } from '../../test/support/use-redis.ts'
 import { EXIT } from './exit.ts'
 import { run } from './program.ts'
 
-let server: TestServer
-let log: RedisStreamLog
+const server = useRedisServer()
+const log = useLog(server)
 let io: CapturedIo
 let number = 0
 
-beforeAll(async () => {
-  server = await startTestRedis()
-  log = await RedisStreamLog.open({ url: server.url })
-})
-afterAll(async () => {
-  await log.close()
-  await server.stop()
-})
 afterEach(() => io.remove())
 
 const newStream = () => `cli:publish:${++number}`

@@ -1,27 +1,20 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { CapturedIo } from '../../test/support/captured-io.ts'
-import { startTestRedis, type TestServer } from '../engines/test-servers.ts'
-import { RedisStreamLog } from '../redis/redis-log.ts'
+import { useLog, useRedisServer } from '../../test/support/use-redis.ts'
 import { EXIT } from './exit.ts'
 import { run } from './program.ts'
 
-let server: TestServer
-let log: RedisStreamLog
+const server = useRedisServer()
+const log = useLog(server)
 let io: CapturedIo
 
 beforeAll(async () => {
-  server = await startTestRedis()
-  log = await RedisStreamLog.open({ url: server.url })
   await log.append('events', [
     { fields: ['type', 'a', 'data', '{"n":1}', 'partitionkey', 'k'] },
     { fields: ['eventType', 'b', 'payload', '{"n":2}', 'timestamp', '1700000000000', 'id', 'own'] },
     { fields: ['type', 'c', 'data', 'no json'] },
     { fields: ['type', 'd', 'data', '"\\u001b[2J"', 'subject', '\u001b[2J'] },
   ])
-})
-afterAll(async () => {
-  await log.close()
-  await server.stop()
 })
 afterEach(() => io.remove())
 

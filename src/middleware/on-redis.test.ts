@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { until } from '../../test/support/until.ts'
+import { useRedisServer } from '../../test/support/use-redis.ts'
+import { useEach } from '../../test/support/use.ts'
 import { dispatch } from '../bus/dispatch.ts'
 import { Publisher } from '../bus/publisher.ts'
 import { decodeEntry } from '../core/codec.ts'
@@ -12,7 +14,6 @@ import { FIRST_POSITION } from '../core/position.ts'
 import { stream, type StreamDeclaration } from '../core/stream.ts'
 import { versioned } from '../core/versioned.ts'
 import type { Schema } from '../core/schema.ts'
-import { startTestRedis, type TestServer } from '../engines/test-servers.ts'
 import { RedisStreamLog } from '../redis/redis-log.ts'
 import { Worker } from '../worker/worker.ts'
 import { decrypt } from './decrypt.ts'
@@ -23,22 +24,15 @@ import { map } from './map.ts'
 import { redact } from './redact.ts'
 import { split } from './split.ts'
 
-let server: TestServer
-let log: RedisStreamLog
+const server = useRedisServer()
+const log = useEach(
+  () => RedisStreamLog.open({ url: server.url }),
+  (it) => it.close(),
+)
 const workers: Worker[] = []
 let names = 0
 
-beforeAll(async () => {
-  server = await startTestRedis()
-})
-afterAll(() => server?.stop())
-beforeEach(async () => {
-  log = await RedisStreamLog.open({ url: server.url })
-})
-afterEach(async () => {
-  await Promise.all(workers.splice(0).map((worker) => worker.stop(1_000)))
-  await log.close()
-})
+afterEach(() => Promise.all(workers.splice(0).map((worker) => worker.stop(1_000))))
 
 const userSchema = z.object({ email: z.email() })
 const declare = (): StreamDeclaration => stream(`users-${names++}`, { 'user.created': userSchema })

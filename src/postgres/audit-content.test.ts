@@ -1,28 +1,21 @@
-import { afterAll, beforeAll, beforeEach, afterEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { useDatabase, usePostgres } from '../../test/support/use-postgres.ts'
 import { noLog } from '../core/service.ts'
 import type { Entry } from '../core/stream-log.ts'
-import { startTestPostgres, type TestServer } from '../engines/test-servers.ts'
 import { PostgresAuditTrail } from './audit-trail.ts'
-import { Database } from './database.ts'
-import { migrate } from './migrations.ts'
+import type { Database } from './database.ts'
 import { auditRows, entryOf, factOf, inboxRows, undecodedFactOf } from './test-audit.ts'
-import { createTestDatabase, queryOnce } from './test-database.ts'
+import { queryOnce } from './test-database.ts'
 
-let server: TestServer
+const server = usePostgres()
+const fresh = useDatabase(server)
 let url: string
 let database: Database
 let trail: PostgresAuditTrail
-beforeAll(async () => {
-  server = await startTestPostgres()
-})
-afterAll(() => server.stop())
-beforeEach(async () => {
-  url = await createTestDatabase(server.url)
-  database = new Database({ url })
-  await migrate(database)
+beforeEach(() => {
+  ;({ url, database } = fresh)
   trail = new PostgresAuditTrail(database)
 })
-afterEach(() => database.close())
 
 const rows = () => auditRows(url)
 const inbox = () => inboxRows(url)

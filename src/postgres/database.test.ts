@@ -1,15 +1,11 @@
 import { inspect } from 'node:util'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
+import { usePostgres } from '../../test/support/use-postgres.ts'
 import type { MillraceError } from '../core/errors.ts'
-import { startTestPostgres, type TestServer } from '../engines/test-servers.ts'
 import { Database, databaseVersion } from './database.ts'
 import { queryOnce } from './test-database.ts'
 
-let server: TestServer
-beforeAll(async () => {
-  server = await startTestPostgres()
-})
-afterAll(() => server.stop())
+const server = usePostgres()
 
 const withUrl = (change: (url: URL) => void): string => {
   const url = new URL(server.url)

@@ -1,50 +1,37 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { useDatabase, usePostgres } from '../../test/support/use-postgres.ts'
+import { useLog, useRedisServer } from '../../test/support/use-redis.ts'
 import { Reject, type Handler } from '../core/delivery.ts'
-import { startTestPostgres, startTestRedis, type TestServer } from '../engines/test-servers.ts'
-import { RedisStreamLog } from '../redis/redis-log.ts'
 import { Worker } from '../worker/worker.ts'
 import type { WorkerOptions } from '../worker/worker-options.ts'
 import { PostgresAuditTrail } from './audit-trail.ts'
-import { Database } from './database.ts'
+import type { Database } from './database.ts'
 import { Inbox } from './inbox.ts'
-import { migrate } from './migrations.ts'
 import { auditRows, inboxRows } from './test-audit.ts'
 import { untilKilled } from './test-child.ts'
-import { createTestDatabase, queryOnce } from './test-database.ts'
+import { queryOnce } from './test-database.ts'
 
 const DEAD_AFTER_MS = 600
 const COUNT = 20
 
-let server: TestServer
-let redis: TestServer
-let log: RedisStreamLog
+const server = usePostgres()
+const redis = useRedisServer()
+const log = useLog(redis)
+const fresh = useDatabase(server)
 let url: string
 let database: Database
 let workers: Worker[]
 let stream: string
 let round = 0
-beforeAll(async () => {
-  ;[server, redis] = await Promise.all([startTestPostgres(), startTestRedis()])
-  log = await RedisStreamLog.open({ url: redis.url })
-})
-afterAll(async () => {
-  await log.close()
-  await Promise.all([server.stop(), redis.stop()])
-})
 beforeEach(async () => {
-  url = await createTestDatabase(server.url)
-  database = new Database({ url })
-  await migrate(database)
+  ;({ url, database } = fresh)
   await database.query('CREATE TABLE effects (name text NOT NULL)')
   stream = `crash-${++round}`
   workers = []
   const entries = Array.from({ length: COUNT }, (_, n) => ({ fields: ['type', 'number', 'data', String(n)] }))
   await log.append(stream, entries)
 })
-afterEach(async () => {
-  await Promise.all(workers.map((worker) => worker.stop(1_000)))
-  await database.close()
-})
+afterEach(() => Promise.all(workers.map((worker) => worker.stop(1_000))))
 
 const effects = async () =>
   (await queryOnce<{ name: string }>(url, 'SELECT name FROM effects ORDER BY name::int')).map(

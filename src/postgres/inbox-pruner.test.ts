@@ -1,24 +1,20 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { usePostgres } from '../../test/support/use-postgres.ts'
 import { noLog } from '../core/service.ts'
-import { startTestPostgres, type TestServer } from '../engines/test-servers.ts'
 import { Database } from './database.ts'
 import { InboxPruner } from './inbox-pruner.ts'
 import { migrate } from './migrations.ts'
 import { createTestDatabase, queryOnce } from './test-database.ts'
 
-let server: TestServer
+const server = usePostgres()
 let url: string
 let database: Database
 beforeAll(async () => {
-  server = await startTestPostgres()
   url = await createTestDatabase(server.url)
   database = new Database({ url })
   await migrate(database)
 })
-afterAll(async () => {
-  await database.close()
-  await server.stop()
-})
+afterAll(() => database.close())
 
 const fill = (count: number, age: string) =>
   queryOnce(

@@ -1,45 +1,33 @@
 import { Pool } from 'pg'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { useDatabase, usePostgres } from '../../test/support/use-postgres.ts'
+import { useProxy } from '../../test/support/use-proxy.ts'
 import type { Delivery } from '../core/delivery.ts'
 import type { Entry } from '../core/stream-log.ts'
-import { startTestPostgres, type TestServer } from '../engines/test-servers.ts'
-import { startFaultProxy, type FaultProxy } from '../testing/fault-proxy.ts'
 import { PostgresAuditTrail } from './audit-trail.ts'
 import { Database } from './database.ts'
 import { Inbox, type TransactionBatchHandler, type TransactionHandler } from './inbox.ts'
-import { migrate } from './migrations.ts'
 import { entryOf, factOf, inboxRows } from './test-audit.ts'
-import { createTestDatabase, queryOnce } from './test-database.ts'
+import { queryOnce } from './test-database.ts'
 import { deliveryOf, gate } from './test-inbox.ts'
 import type { Transaction } from './transaction.ts'
 
-let server: TestServer
-let proxy: FaultProxy
+const server = usePostgres()
+const proxy = useProxy(server)
+const fresh = useDatabase(server)
 let url: string
-let proxied: string
 let database: Database
+let proxied: string
 let inbox: Inbox
-beforeAll(async () => {
-  server = await startTestPostgres()
-  proxy = await startFaultProxy({ port: server.port })
-})
-afterAll(async () => {
-  await proxy.stop()
-  await server.stop()
-})
 beforeEach(async () => {
-  proxy.pass()
-  url = await createTestDatabase(server.url)
+  ;({ url, database } = fresh)
   const through = new URL(url)
   through.port = String(proxy.port)
   proxied = through.href
-  database = new Database({ url })
-  await migrate(database)
   await database.query('CREATE TABLE effects (name text NOT NULL)')
   await database.query('CREATE TABLE once (name text PRIMARY KEY)')
   inbox = new Inbox(database)
 })
-afterEach(() => database.close())
 
 const effects = async () =>
   (await queryOnce<{ name: string }>(url, 'SELECT name FROM effects ORDER BY name')).map(({ name }) => name)

@@ -1,16 +1,12 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { afterAll, beforeAll, expect, it } from 'vitest'
-import { startTestPostgres, type TestServer } from '../engines/test-servers.ts'
+import { expect, it } from 'vitest'
+import { usePostgres } from '../../test/support/use-postgres.ts'
 import { Database } from './database.ts'
 import { migrate } from './migrations.ts'
 import { createTestDatabase, queryOnce } from './test-database.ts'
 
-let server: TestServer
-beforeAll(async () => {
-  server = await startTestPostgres()
-})
-afterAll(() => server.stop())
+const server = usePostgres()
 
 /** Steps of which each would fail if it ran twice. */
 const STEPS = [1, 2, 3].map((step) => ({

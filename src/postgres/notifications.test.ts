@@ -1,25 +1,20 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { usePostgres } from '../../test/support/use-postgres.ts'
+import { useProxy } from '../../test/support/use-proxy.ts'
 import { noLog } from '../core/service.ts'
-import { startTestPostgres, type TestServer } from '../engines/test-servers.ts'
-import { startFaultProxy, type FaultProxy } from '../testing/fault-proxy.ts'
 import { Database } from './database.ts'
 import { Notifications } from './notifications.ts'
 import { queryOnce } from './test-database.ts'
 
-let server: TestServer
-let proxy: FaultProxy
+const server = usePostgres()
+const proxy = useProxy(server)
 let database: Database
 let notifications: Notifications
 const onNotification = vi.fn()
 const onListening = vi.fn()
 const warn = vi.fn()
-beforeAll(async () => {
-  server = await startTestPostgres()
-})
-afterAll(() => server.stop())
-beforeEach(async () => {
+beforeEach(() => {
   vi.clearAllMocks()
-  proxy = await startFaultProxy({ port: server.port })
   const url = new URL(server.url)
   url.port = String(proxy.port)
   database = new Database({ url: url.href })
@@ -34,7 +29,6 @@ beforeEach(async () => {
 afterEach(async () => {
   await notifications.stop()
   await database.close()
-  await proxy.stop()
 })
 
 const eventually = <T>(read: () => T) => expect.poll(read, { timeout: 20_000 })

@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { expect, it, vi } from 'vitest'
+import { usePostgres } from '../../test/support/use-postgres.ts'
 import { dispatch } from '../bus/dispatch.ts'
 import type { Handlers } from '../bus/handlers.ts'
-import { startTestPostgres, type TestServer } from '../engines/test-servers.ts'
 import { MemoryStreamLog } from '../testing/memory-log.ts'
 import { openPostgres } from './open-postgres.ts'
 import { entryOf, factOf } from './test-audit.ts'
@@ -9,11 +9,7 @@ import { createTestDatabase, queryOnce } from './test-database.ts'
 import { deliveryOf } from './test-inbox.ts'
 import { numbers, publishedIn, type Numbers } from './test-outbox.ts'
 
-let server: TestServer
-beforeAll(async () => {
-  server = await startTestPostgres()
-})
-afterAll(() => server.stop())
+const server = usePostgres()
 
 const connections = async (url: string) =>
   (await queryOnce(url, `SELECT FROM pg_stat_activity WHERE application_name = 'millrace'`)).length

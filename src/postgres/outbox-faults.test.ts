@@ -1,52 +1,35 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { useDatabase, usePostgres } from '../../test/support/use-postgres.ts'
+import { useProxy } from '../../test/support/use-proxy.ts'
+import { useLog, useRedisServer } from '../../test/support/use-redis.ts'
 import { noLog, type Log } from '../core/service.ts'
-import { startTestPostgres, startTestRedis, type TestServer } from '../engines/test-servers.ts'
-import { RedisStreamLog } from '../redis/redis-log.ts'
-import { startFaultProxy, type FaultProxy } from '../testing/fault-proxy.ts'
 import { Database } from './database.ts'
-import { migrate } from './migrations.ts'
 import { Outbox } from './outbox.ts'
 import { OutboxRelay } from './outbox-relay.ts'
 import type { RelayOptions } from './relay-options.ts'
 import { untilKilled } from './test-child.ts'
-import { createTestDatabase, queryOnce } from './test-database.ts'
+import { queryOnce } from './test-database.ts'
 import { addNumbers, numbers, outboxRows, publishedIn } from './test-outbox.ts'
 
-let server: TestServer
-let redis: TestServer
-let proxy: FaultProxy
-let log: RedisStreamLog
+const server = usePostgres()
+const proxy = useProxy(server)
+const redis = useRedisServer({ args: ['--appendonly', 'yes'] })
+const log = useLog(redis)
+const fresh = useDatabase(server)
 let url: string
 let database: Database
 let outbox: Outbox
 let ends: (() => Promise<void>)[]
 let round = 0
 let target = numbers()
-beforeAll(async () => {
-  ;[server, redis] = await Promise.all([
-    startTestPostgres(),
-    startTestRedis({ args: ['--appendonly', 'yes'] }),
-  ])
-  proxy = await startFaultProxy({ port: server.port })
-  log = await RedisStreamLog.open({ url: redis.url })
-})
-afterAll(async () => {
-  await proxy.stop()
-  await log.close()
-  await Promise.all([server.stop(), redis.stop()])
-})
-beforeEach(async () => {
-  proxy.pass()
-  url = await createTestDatabase(server.url)
-  database = new Database({ url })
-  await migrate(database)
+beforeEach(() => {
+  ;({ url, database } = fresh)
   outbox = new Outbox(database)
   ends = []
   target = numbers(`faults-${++round}`)
 })
 afterEach(async () => {
   for (const end of ends.toReversed()) await end()
-  await database.close()
 })
 
 async function startRelay(options: RelayOptions & { log?: Log } = {}, relayUrl = url): Promise<OutboxRelay> {

@@ -1,50 +1,37 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { useDatabase, usePostgres } from '../../test/support/use-postgres.ts'
+import { useLog, useRedisServer } from '../../test/support/use-redis.ts'
 import { MillraceError } from '../core/errors.ts'
 import { noLog } from '../core/service.ts'
 import type { StreamLog } from '../core/stream-log.ts'
-import { startTestPostgres, startTestRedis, type TestServer } from '../engines/test-servers.ts'
 import { Connection } from '../redis/connection.ts'
-import { RedisStreamLog } from '../redis/redis-log.ts'
 import { MemoryStreamLog } from '../testing/memory-log.ts'
 import { Database } from './database.ts'
-import { migrate } from './migrations.ts'
 import { Outbox } from './outbox.ts'
 import { OutboxRelay } from './outbox-relay.ts'
 import type { RelayOptions } from './relay-options.ts'
 import { runTransaction } from './run-transaction.ts'
-import { createTestDatabase, queryOnce } from './test-database.ts'
+import { queryOnce } from './test-database.ts'
 import { gate } from './test-inbox.ts'
 import { addNumbers, byKey, numbers, outboxRows, publishedIn } from './test-outbox.ts'
 
-let server: TestServer
-let redis: TestServer
-let log: RedisStreamLog
+const server = usePostgres()
+const redis = useRedisServer()
+const log = useLog(redis)
+const fresh = useDatabase(server)
 let url: string
 let database: Database
 let outbox: Outbox
 let relays: OutboxRelay[]
 let round = 0
 let target = numbers()
-beforeAll(async () => {
-  ;[server, redis] = await Promise.all([startTestPostgres(), startTestRedis()])
-  log = await RedisStreamLog.open({ url: redis.url })
-})
-afterAll(async () => {
-  await log.close()
-  await Promise.all([server.stop(), redis.stop()])
-})
-beforeEach(async () => {
-  url = await createTestDatabase(server.url)
-  database = new Database({ url })
-  await migrate(database)
+beforeEach(() => {
+  ;({ url, database } = fresh)
   outbox = new Outbox(database)
   relays = []
   target = numbers(`numbers-${++round}`)
 })
-afterEach(async () => {
-  await Promise.all(relays.map((relay) => relay.stop(1_000)))
-  await database.close()
-})
+afterEach(() => Promise.all(relays.map((relay) => relay.stop(1_000))))
 
 async function startRelay(to: StreamLog = log, options: RelayOptions = {}, messages = noLog) {
   const relay = new OutboxRelay(database, to, { ...options, log: messages })

@@ -1,28 +1,21 @@
 import { Client, Pool } from 'pg'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { startTestPostgres, type TestServer } from '../engines/test-servers.ts'
-import { Database } from './database.ts'
-import { migrate } from './migrations.ts'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { useDatabase, usePostgres } from '../../test/support/use-postgres.ts'
+import type { Database } from './database.ts'
 import { Outbox } from './outbox.ts'
 import { runTransaction } from './run-transaction.ts'
-import { createTestDatabase, queryOnce } from './test-database.ts'
+import { queryOnce } from './test-database.ts'
 import { addNumbers, numbers, outboxRows } from './test-outbox.ts'
 
-let server: TestServer
+const server = usePostgres()
+const fresh = useDatabase(server)
 let url: string
 let database: Database
 let outbox: Outbox
-beforeAll(async () => {
-  server = await startTestPostgres()
-})
-afterAll(() => server.stop())
-beforeEach(async () => {
-  url = await createTestDatabase(server.url)
-  database = new Database({ url })
-  await migrate(database)
+beforeEach(() => {
+  ;({ url, database } = fresh)
   outbox = new Outbox(database)
 })
-afterEach(() => database.close())
 
 const target = numbers()
 const rows = () => outboxRows(url)

@@ -1,24 +1,20 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { usePostgres } from '../../test/support/use-postgres.ts'
 import type { AuditFact } from '../core/audit.ts'
 import { decodeEntry } from '../core/codec.ts'
-import { startTestPostgres, type TestServer } from '../engines/test-servers.ts'
 import { openPostgres, type Postgres } from './open-postgres.ts'
 import { createTestDatabase } from './test-database.ts'
 
-let server: TestServer
+const server = usePostgres()
 let postgres: Postgres
 const deep = '['.repeat(20_000) + ']'.repeat(20_000)
 
 beforeAll(async () => {
-  server = await startTestPostgres()
   postgres = await openPostgres({ url: await createTestDatabase(server.url) })
   // 40 entries in turn on two streams; of type `odd` and `even`; the first four failed, the last three pending.
   for (let n = 1; n <= 40; n++) await postgres.audit.record([fact(n)])
 })
-afterAll(async () => {
-  await postgres.close()
-  await server.stop()
-})
+afterAll(() => postgres.close())
 
 function fact(n: number): AuditFact {
   const stream = n % 4 < 2 ? 'left' : 'right'

@@ -1,27 +1,20 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { failureOf, until } from '../../test/support/until.ts'
+import { useProxy } from '../../test/support/use-proxy.ts'
+import { useRedisServer } from '../../test/support/use-redis.ts'
 import type { MillraceError } from '../core/errors.ts'
-import { startTestRedis, type TestServer } from '../engines/test-servers.ts'
-import { startFaultProxy, type FaultProxy } from '../testing/fault-proxy.ts'
+import { startTestRedis } from '../engines/test-servers.ts'
+import { startFaultProxy } from '../testing/fault-proxy.ts'
 import { Connection, type ConnectionOptions } from './connection.ts'
 
-let server: TestServer
-let proxy: FaultProxy
+const server = useRedisServer()
+const proxy = useProxy(server)
 let opened: Connection[]
 
-beforeAll(async () => {
-  server = await startTestRedis()
-})
-afterAll(() => server?.stop())
-
-beforeEach(async () => {
+beforeEach(() => {
   opened = []
-  proxy = await startFaultProxy({ port: server.port })
 })
-afterEach(async () => {
-  await Promise.all(opened.map((connection) => connection.close()))
-  await proxy.stop()
-})
+afterEach(() => Promise.all(opened.map((connection) => connection.close())))
 
 async function open(options: Partial<ConnectionOptions> = {}): Promise<Connection> {
   const connection = await Connection.open({ url: proxy.url('redis'), ...options }, 'test')

@@ -1,7 +1,6 @@
 import { constantFrom, sample, string } from 'fast-check'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { startTestRedis, type TestServer } from '../engines/test-servers.ts'
-import { Connection } from './connection.ts'
+import { describe, expect, test } from 'vitest'
+import { useRedis } from '../../test/support/use-redis.ts'
 import { deadLetterKey, groupKeys, idempotencyKey, inletKey, rateKey, seenKey } from './keys.ts'
 import { slotOf, slotPrefix } from './slots.ts'
 
@@ -41,16 +40,7 @@ describe('slots', () => {
   })
 
   describe('against a server', () => {
-    let server: TestServer
-    let admin: Connection
-    beforeAll(async () => {
-      server = await startTestRedis({ args: ['--cluster-enabled', 'yes'] })
-      admin = await Connection.open({ url: server.url }, 'test-admin')
-    })
-    afterAll(async () => {
-      await admin?.close()
-      await server?.stop()
-    })
+    const { admin } = useRedis({ args: ['--cluster-enabled', 'yes'] })
     const serverSlot = (key: string) => admin.send<number>(['CLUSTER', 'KEYSLOT', key])
 
     test.each(NAMES)('every companion of %j lives in its slot', async (stream) => {

@@ -1,23 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { startTestRedis, type TestServer } from '../engines/test-servers.ts'
+import { describe, expect, test } from 'vitest'
+import { useRedis } from '../../test/support/use-redis.ts'
 import { streamLogConformance } from '../testing/conformance.ts'
-import { Connection } from './connection.ts'
 import { RedisGroupControl } from './operations/group-control.ts'
 import { COPY_FIELDS, inletKey } from './keys.ts'
 import { RedisStreamLog } from './redis-log.ts'
 
-let server: TestServer
-let admin: Connection
-
-beforeAll(async () => {
-  server = await startTestRedis()
-  admin = await Connection.open({ url: server.url }, 'test-admin')
-})
-
-afterAll(async () => {
-  await admin?.close()
-  await server?.stop()
-})
+const { server, admin } = useRedis()
 
 const IDEMPOTENCY_TTL_MS = 500
 

@@ -2,9 +2,8 @@ import { once } from 'node:events'
 import { createServer, type AddressInfo, type Server } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { failureOf } from '../../test/support/until.ts'
+import { useRedis } from '../../test/support/use-redis.ts'
 import type { Log } from '../core/service.ts'
-import { startTestRedis, type TestServer } from '../engines/test-servers.ts'
-import { Connection } from './connection.ts'
 import { RedisStreamLog, type RedisLogOptions } from './redis-log.ts'
 
 const opened: RedisStreamLog[] = []
@@ -20,16 +19,7 @@ afterEach(async () => {
 })
 
 describe('a server that may evict', () => {
-  let server: TestServer
-  let admin: Connection
-  beforeAll(async () => {
-    server = await startTestRedis()
-    admin = await Connection.open({ url: server.url }, 'test-admin')
-  })
-  afterAll(async () => {
-    await admin?.close()
-    await server?.stop()
-  })
+  const { server, admin } = useRedis()
 
   test.each(['noeviction', 'volatile-lru', 'volatile-ttl'])(
     'keys without a time to live never: %s',

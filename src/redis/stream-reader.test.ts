@@ -1,40 +1,26 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test } from 'vitest'
 import { failureOf, until } from '../../test/support/until.ts'
+import { useProxy } from '../../test/support/use-proxy.ts'
+import { useRedis } from '../../test/support/use-redis.ts'
 import { FIRST_POSITION } from '../core/position.ts'
-import { startTestRedis, type TestServer } from '../engines/test-servers.ts'
-import { startFaultProxy, type FaultProxy } from '../testing/fault-proxy.ts'
 import { Connection } from './connection.ts'
 import { RedisStreamLog } from './redis-log.ts'
 import { StreamReader } from './stream-reader.ts'
 
 const WAIT_MS = 30_000
 
-let server: TestServer
-let admin: Connection
-let proxy: FaultProxy
+const { server, admin } = useRedis()
+const proxy = useProxy(server)
 let log: RedisStreamLog
 let stream: string
 let streams = 0
 
-beforeAll(async () => {
-  server = await startTestRedis()
-  admin = await Connection.open({ url: server.url }, 'test-admin')
-})
-afterAll(async () => {
-  await admin?.close()
-  await server?.stop()
-})
-
 beforeEach(async () => {
-  proxy = await startFaultProxy({ port: server.port })
   log = await RedisStreamLog.open({ url: proxy.url('redis'), connectTimeoutMs: 1_000 })
   stream = `reader:${streams++}`
   await log.append(stream, [{ fields: ['a', 'b'] }])
 })
-afterEach(async () => {
-  await log.close()
-  await proxy.stop()
-})
+afterEach(() => log.close())
 
 const readers = async (): Promise<string[]> => {
   const clients = await admin.send<string>(['CLIENT', 'LIST'])

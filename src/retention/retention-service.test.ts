@@ -1,44 +1,33 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { failureOf, until } from '../../test/support/until.ts'
+import { useProxy } from '../../test/support/use-proxy.ts'
+import { useRedis } from '../../test/support/use-redis.ts'
+import { useEach } from '../../test/support/use.ts'
 import { resolveRetention } from '../core/retention-policy.ts'
 import type { AbandonedGroup, Retention } from '../core/retention.ts'
 import type { Log } from '../core/service.ts'
-import { startTestRedis, type TestServer } from '../engines/test-servers.ts'
 import { Connection } from '../redis/connection.ts'
 import { fill, targetOf } from '../redis/retention/retention-lab.ts'
 import { RedisRetention, retentionKey } from '../redis/retention/retention.ts'
-import { startFaultProxy, type FaultProxy } from '../testing/fault-proxy.ts'
 import { RetentionService, type RetentionServiceOptions } from './retention-service.ts'
 
 const HOUR_MS = 3_600_000
 
-let server: TestServer
-let redis: Connection
-let proxy: FaultProxy
-let throughProxy: Connection
+const { server, admin: redis } = useRedis()
+const proxy = useProxy(server)
+const throughProxy = useEach(
+  () => Connection.open({ url: proxy.url('redis'), commandTimeoutMs: 300 }, 'test-retention'),
+  (connection) => connection.close(),
+)
 let services: RetentionService[]
 let stream: string
 let streams = 0
 
-beforeAll(async () => {
-  server = await startTestRedis()
-  redis = await Connection.open({ url: server.url }, 'test-admin')
-})
-afterAll(async () => {
-  await redis?.close()
-  await server?.stop()
-})
-beforeEach(async () => {
+beforeEach(() => {
   stream = `service:${streams++}`
   services = []
-  proxy = await startFaultProxy({ port: server.port })
-  throughProxy = await Connection.open({ url: proxy.url('redis'), commandTimeoutMs: 300 }, 'test-retention')
 })
-afterEach(async () => {
-  await Promise.all(services.map((service) => service.stop(1_000)))
-  await throughProxy.close()
-  await proxy.stop()
-})
+afterEach(() => Promise.all(services.map((service) => service.stop(1_000))))
 
 async function run(options: RetentionServiceOptions, retention: Retention = new RedisRetention(redis)) {
   const service = new RetentionService(retention, options)

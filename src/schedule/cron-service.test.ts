@@ -1,5 +1,7 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import { failureOf, until } from '../../test/support/until.ts'
+import { useLog, useRedisServer } from '../../test/support/use-redis.ts'
+import { useOnce } from '../../test/support/use.ts'
 import { checkedEntry } from '../core/checked-entry.ts'
 import { decodeEntry } from '../core/codec.ts'
 import { MillraceError } from '../core/errors.ts'
@@ -7,8 +9,6 @@ import { FIRST_POSITION } from '../core/position.ts'
 import type { TickMemory } from '../core/schedule.ts'
 import type { Log } from '../core/service.ts'
 import type { NewEvent } from '../core/event.ts'
-import { startTestRedis, type TestServer } from '../engines/test-servers.ts'
-import { RedisStreamLog } from '../redis/redis-log.ts'
 import { RedisSchedule } from '../redis/schedule/schedule.ts'
 import { CronService, type PublishTicks } from './cron-service.ts'
 import { FakeClock } from './fake-clock.ts'
@@ -17,22 +17,15 @@ import type { Schedule } from './timetable.ts'
 
 const START = '2026-01-28T10:00:00.100Z'
 
-let server: TestServer
-let log: RedisStreamLog
-let memory: RedisSchedule
+const server = useRedisServer()
+const log = useLog(server)
+const memory = useOnce(
+  () => RedisSchedule.open({ url: server.url }),
+  (schedule) => schedule.close(),
+)
 let services: CronService[] = []
 let names = 0
 
-beforeAll(async () => {
-  server = await startTestRedis()
-  log = await RedisStreamLog.open({ url: server.url })
-  memory = await RedisSchedule.open({ url: server.url })
-})
-afterAll(async () => {
-  await memory?.close()
-  await log?.close()
-  await server?.stop()
-})
 afterEach(async () => {
   await Promise.all(services.map((service) => service.stop(1_000)))
   services = []

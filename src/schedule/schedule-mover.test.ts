@@ -1,50 +1,42 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { failureOf, until } from '../../test/support/until.ts'
+import { useProxy } from '../../test/support/use-proxy.ts'
+import { useRedis } from '../../test/support/use-redis.ts'
+import { useEach } from '../../test/support/use.ts'
 import { MillraceError } from '../core/errors.ts'
 import { positionTime } from '../core/position.ts'
 import type { DueEntries, NewScheduledEntry } from '../core/schedule.ts'
 import type { Log } from '../core/service.ts'
-import { startTestRedis, type TestServer } from '../engines/test-servers.ts'
+import { startTestRedis } from '../engines/test-servers.ts'
 import { Connection } from '../redis/connection.ts'
 import { scheduleKeys } from '../redis/schedule/schedule-keys.ts'
 import { RedisSchedule } from '../redis/schedule/schedule.ts'
-import { startFaultProxy, type FaultProxy } from '../testing/fault-proxy.ts'
 import { ScheduleMover } from './schedule-mover.ts'
 
 const HOUR_MS = 3_600_000
 
-let server: TestServer
-let admin: Connection
-let proxy: FaultProxy
-let schedule: RedisSchedule
+const { server, admin } = useRedis({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] })
+const proxy = useProxy(server)
+const schedule = useEach(
+  () => RedisSchedule.open({ url: proxy.url('redis'), commandTimeoutMs: 500 }),
+  (it) => it.close(),
+)
 let movers: ScheduleMover[]
 let children: ChildProcess[]
 let stream: string
 let streams = 0
 
-beforeAll(async () => {
-  server = await startTestRedis({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] })
-  admin = await Connection.open({ url: server.url }, 'test-admin')
-})
-afterAll(async () => {
-  await admin?.close()
-  await server?.stop()
-})
-beforeEach(async () => {
+beforeEach(() => {
   movers = []
   children = []
   stream = `mover:${streams++}`
-  proxy = await startFaultProxy({ port: server.port })
-  schedule = await RedisSchedule.open({ url: proxy.url('redis'), commandTimeoutMs: 500 })
 })
 afterEach(async () => {
   await Promise.all(movers.map((mover) => mover.stop(1_000)))
   await Promise.all(children.map(end))
-  await schedule.close()
-  await proxy.stop()
 })
 
 async function startMover(entries: DueEntries = schedule, log?: Log): Promise<ScheduleMover> {

@@ -1,10 +1,12 @@
-import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest'
+import { afterEach, beforeEach } from 'vitest'
 import type { Claim, Consumer, Membership, Outcome } from '../../src/core/stream-log.ts'
 import type { Log } from '../../src/core/service.ts'
-import { startTestRedis, type TestServer } from '../../src/engines/test-servers.ts'
-import { Connection } from '../../src/redis/connection.ts'
+import type { TestServer } from '../../src/engines/test-servers.ts'
+import type { Connection } from '../../src/redis/connection.ts'
 import { RedisStreamLog } from '../../src/redis/redis-log.ts'
 import { until } from './until.ts'
+import { useRedis } from './use-redis.ts'
+import { useOnce } from './use.ts'
 
 const GROUP = 'group'
 const forEver = new AbortController().signal
@@ -30,56 +32,59 @@ export interface RedisLab {
 
 /** A server for the tests of one file, and what nearly all of them begin with. */
 export function redisLab(): RedisLab {
-  const lab = { warnings: [] as object[] } as unknown as { -readonly [K in keyof RedisLab]: RedisLab[K] }
-  let consumers: Consumer[] = []
-  let beats: NodeJS.Timeout[] = []
+  const { server, admin } = useRedis()
+  const warnings: object[] = []
+  const warn: Log['warn'] = (fields, message) => void warnings.push({ ...fields, message })
+  const messages: Log = { debug: () => {}, info: () => {}, warn, error: warn }
+  const log = useOnce(
+    () => RedisStreamLog.open({ url: server.url, log: messages }),
+    (it) => it.close(),
+  )
+  const consumers: Consumer[] = []
+  const beats: NodeJS.Timeout[] = []
   let streams = 0
-  const warn: Log['warn'] = (fields, message) => void lab.warnings.push({ ...fields, message })
-  beforeAll(async () => {
-    lab.server = await startTestRedis()
-    lab.admin = await Connection.open({ url: lab.server.url }, 'test-admin')
-    const log: Log = { debug: () => {}, info: () => {}, warn, error: warn }
-    lab.log = await RedisStreamLog.open({ url: lab.server.url, log })
-  })
-  afterAll(async () => {
-    await lab.log?.close()
-    await lab.admin?.close()
-    await lab.server?.stop()
-  })
   beforeEach(() => {
-    lab.stream = `lab:${streams++}`
-    lab.warnings.length = 0
+    streams++
+    warnings.length = 0
   })
   afterEach(async () => {
-    for (const beat of beats) clearInterval(beat)
-    await Promise.all(consumers.map((consumer) => consumer.leave().catch(() => {})))
-    consumers = []
-    beats = []
+    for (const beat of beats.splice(0)) clearInterval(beat)
+    await Promise.all(consumers.splice(0).map((consumer) => consumer.leave().catch(() => {})))
   })
-  lab.join = async (options = {}) => {
-    const name = `consumer-${consumers.length}`
-    const consumer = await lab.log.join({ stream: lab.stream, group: GROUP, consumer: name, ...options })
-    consumers.push(consumer)
-    return consumer
+  const claim: RedisLab['claim'] = (consumer, limit = 100, waitMs = 50) =>
+    consumer.claim(limit, waitMs, forEver)
+  return {
+    server,
+    admin,
+    log,
+    warnings,
+    claim,
+    get stream() {
+      return `lab:${streams}`
+    },
+    async join(options = {}) {
+      const name = `consumer-${consumers.length}`
+      const consumer = await log.join({ stream: this.stream, group: GROUP, consumer: name, ...options })
+      consumers.push(consumer)
+      return consumer
+    },
+    keepAlive: (consumer, everyMs) =>
+      void beats.push(setInterval(() => void consumer.heartbeat().catch(() => {}), everyMs)),
+    async append(count) {
+      const entries = Array.from({ length: count }, (_, number) => ({ fields: ['number', String(number)] }))
+      return (await log.append(this.stream, entries)) as string[]
+    },
+    async claimCount(consumer, count) {
+      const claims: Claim[] = []
+      await until(`${count} claims`, async () => {
+        if (claims.length < count) claims.push(...(await claim(consumer, count - claims.length)))
+        return claims.length >= count
+      })
+      return claims
+    },
+    send: (...args) => admin.send(args),
+    keys: async () => (await admin.send<string[]>(['KEYS', `*lab:${streams}*`])).sort(),
   }
-  lab.keepAlive = (consumer, everyMs) =>
-    void beats.push(setInterval(() => void consumer.heartbeat().catch(() => {}), everyMs))
-  lab.append = async (count) => {
-    const entries = Array.from({ length: count }, (_, number) => ({ fields: ['number', String(number)] }))
-    return (await lab.log.append(lab.stream, entries)) as string[]
-  }
-  lab.claim = (consumer, limit = 100, waitMs = 50) => consumer.claim(limit, waitMs, forEver)
-  lab.claimCount = async (consumer, count) => {
-    const claims: Claim[] = []
-    await until(`${count} claims`, async () => {
-      if (claims.length < count) claims.push(...(await lab.claim(consumer, count - claims.length)))
-      return claims.length >= count
-    })
-    return claims
-  }
-  lab.send = (...args) => lab.admin.send(args)
-  lab.keys = async () => (await lab.admin.send<string[]>(['KEYS', `*${lab.stream}*`])).sort()
-  return lab
 }
 
 export const acknowledge = (claims: readonly { position: string }[]): Outcome[] =>

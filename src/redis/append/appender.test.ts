@@ -1,39 +1,24 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { failureOf, until } from '../../../test/support/until.ts'
+import { useProxy } from '../../../test/support/use-proxy.ts'
+import { useRedis } from '../../../test/support/use-redis.ts'
 import type { MillraceError } from '../../core/errors.ts'
 import { comparePositions } from '../../core/position.ts'
 import type { NewEntry } from '../../core/stream-log.ts'
-import { startTestRedis, type TestServer } from '../../engines/test-servers.ts'
-import { startFaultProxy, type FaultProxy } from '../../testing/fault-proxy.ts'
 import type { AppendOptions } from './appender.ts'
-import { Connection } from '../connection.ts'
 import { RedisStreamLog } from '../redis-log.ts'
 
-let server: TestServer
-let admin: Connection
-let proxy: FaultProxy
+const { server, admin } = useRedis({ args: ['--appendonly', 'yes'] })
+const proxy = useProxy(server)
 let logs: RedisStreamLog[]
 let stream: string
 let streams = 0
 
-beforeAll(async () => {
-  server = await startTestRedis({ args: ['--appendonly', 'yes'] })
-  admin = await Connection.open({ url: server.url }, 'test-admin')
-})
-afterAll(async () => {
-  await admin?.close()
-  await server?.stop()
-})
-
-beforeEach(async () => {
+beforeEach(() => {
   logs = []
   stream = `appender:${streams++}`
-  proxy = await startFaultProxy({ port: server.port })
 })
-afterEach(async () => {
-  await Promise.all(logs.map((log) => log.close()))
-  await proxy.stop()
-})
+afterEach(() => Promise.all(logs.map((log) => log.close())))
 
 async function open(options: AppendOptions = {}): Promise<RedisStreamLog> {
   const log = await RedisStreamLog.open({ url: proxy.url('redis'), commandTimeoutMs: 1_000, ...options })

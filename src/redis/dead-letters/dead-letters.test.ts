@@ -1,42 +1,28 @@
 import { assert, asyncProperty, uint8Array } from 'fast-check'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { failureOf, until } from '../../../test/support/until.ts'
+import { useLog, useRedis } from '../../../test/support/use-redis.ts'
 import type { DeadLetterProgress, StoredDeadLetter } from '../../core/dead-letters.ts'
 import type { InvalidError } from '../../core/errors.ts'
 import type { Claim, Consumer } from '../../core/stream-log.ts'
-import { startTestRedis, type TestServer } from '../../engines/test-servers.ts'
 import { startFaultProxy } from '../../testing/fault-proxy.ts'
 import { RedisActionRecords } from '../operations/action-record.ts'
 import { Connection } from '../connection.ts'
 import { editsKey } from './dead-letter-keys.ts'
 import { RedisDeadLetters } from './dead-letters.ts'
 import { COPY_FIELDS, deadLetterKey, inletKey } from '../keys.ts'
-import { RedisStreamLog } from '../redis-log.ts'
 
 const GROUP = 'mailer'
 const ada = { actor: 'ada@example.com', reason: 'the server is back' }
 const forEver = new AbortController().signal
 
-let server: TestServer
-let admin: Connection
-let log: RedisStreamLog
-let letters: RedisDeadLetters
-let actions: RedisActionRecords
+const { server, admin } = useRedis()
+const log = useLog(server)
+const letters = new RedisDeadLetters(admin)
+const actions = new RedisActionRecords(admin)
 let stream: string
 let streams = 0
 
-beforeAll(async () => {
-  server = await startTestRedis()
-  admin = await Connection.open({ url: server.url }, 'test-admin')
-  log = await RedisStreamLog.open({ url: server.url })
-  letters = new RedisDeadLetters(admin)
-  actions = new RedisActionRecords(admin)
-})
-afterAll(async () => {
-  await log?.close()
-  await admin?.close()
-  await server?.stop()
-})
 beforeEach(() => {
   stream = `letters:${streams++}`
 })

@@ -1,37 +1,23 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { failureOf, until } from '../../../test/support/until.ts'
+import { useLog, useRedis } from '../../../test/support/use-redis.ts'
 import type { ResetOptions, ResetRequest } from '../../core/group-reset.ts'
 import type { Claim, Consumer } from '../../core/stream-log.ts'
-import { startTestRedis, type TestServer } from '../../engines/test-servers.ts'
 import { RedisActionRecords } from './action-record.ts'
-import { Connection } from '../connection.ts'
 import { RedisGroupResets } from './group-reset.ts'
 import { groupKeys } from '../keys.ts'
-import { RedisStreamLog } from '../redis-log.ts'
 
 const GROUP = 'mailer'
 const ada = { actor: 'ada@example.com', reason: 'mails were lost' }
 const forEver = new AbortController().signal
 
-let server: TestServer
-let admin: Connection
-let log: RedisStreamLog
-let resets: RedisGroupResets
+const { server, admin } = useRedis()
+const log = useLog(server)
+const resets = new RedisGroupResets(admin)
 let consumers: Consumer[]
 let stream: string
 let streams = 0
 
-beforeAll(async () => {
-  server = await startTestRedis()
-  admin = await Connection.open({ url: server.url }, 'test-admin')
-  log = await RedisStreamLog.open({ url: server.url })
-  resets = new RedisGroupResets(admin)
-})
-afterAll(async () => {
-  await log?.close()
-  await admin?.close()
-  await server?.stop()
-})
 beforeEach(() => {
   stream = `reset:${streams++}`
   consumers = []

@@ -1,27 +1,16 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { failureOf } from '../../../test/support/until.ts'
-import { startTestRedis, type TestServer } from '../../engines/test-servers.ts'
-import { Connection } from '../connection.ts'
+import { useRedis } from '../../../test/support/use-redis.ts'
 import { RETRY_CONSUMER } from '../keys.ts'
 import { RedisGroupStats } from './lag.ts'
 import { deliver, fill, trimAll } from '../retention/retention-lab.ts'
 import { RedisRetention } from '../retention/retention.ts'
 
-let server: TestServer
-let redis: Connection
-let stats: RedisGroupStats
+const { admin: redis } = useRedis()
+const stats = new RedisGroupStats(redis)
 let stream: string
 let streams = 0
 
-beforeAll(async () => {
-  server = await startTestRedis()
-  redis = await Connection.open({ url: server.url }, 'test-lag')
-  stats = new RedisGroupStats(redis)
-})
-afterAll(async () => {
-  await redis?.close()
-  await server?.stop()
-})
 beforeEach(() => {
   stream = `lag:${streams++}`
 })

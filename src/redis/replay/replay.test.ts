@@ -1,15 +1,14 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { failureOf, until } from '../../../test/support/until.ts'
+import { useLog, useRedis } from '../../../test/support/use-redis.ts'
 import { decodeEntry } from '../../core/codec.ts'
 import type { ReplayProgress, ReplayRequest } from '../../core/replay.ts'
 import type { Claim } from '../../core/stream-log.ts'
-import { startTestRedis, type TestServer } from '../../engines/test-servers.ts'
 import { startFaultProxy } from '../../testing/fault-proxy.ts'
 import { RedisActionRecords } from '../operations/action-record.ts'
 import { Connection } from '../connection.ts'
 import { holdsKey, RedisHolds } from '../retention/holds.ts'
 import { COPY_FIELDS, inletKey } from '../keys.ts'
-import { RedisStreamLog } from '../redis-log.ts'
 import { replayKey } from './replay-keys.ts'
 import { RedisReplays } from './replay.ts'
 
@@ -17,26 +16,13 @@ const GROUP = 'mailer'
 const ada = { actor: 'ada@example.com', reason: 'mails were lost' }
 const FAST = { ratePerSecond: 1e6 }
 
-let server: TestServer
-let admin: Connection
-let log: RedisStreamLog
-let replays: RedisReplays
-let holds: RedisHolds
+const { server, admin } = useRedis()
+const log = useLog(server)
+const replays = new RedisReplays(admin)
+const holds = new RedisHolds(admin)
 let stream: string
 let streams = 0
 
-beforeAll(async () => {
-  server = await startTestRedis()
-  admin = await Connection.open({ url: server.url }, 'test-admin')
-  log = await RedisStreamLog.open({ url: server.url })
-  replays = new RedisReplays(admin)
-  holds = new RedisHolds(admin)
-})
-afterAll(async () => {
-  await log?.close()
-  await admin?.close()
-  await server?.stop()
-})
 beforeEach(() => {
   stream = `replay:${streams++}`
 })

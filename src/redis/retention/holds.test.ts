@@ -1,24 +1,13 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { failureOf, until } from '../../../test/support/until.ts'
-import { startTestRedis, type TestServer } from '../../engines/test-servers.ts'
-import { Connection } from '../connection.ts'
+import { useRedis } from '../../../test/support/use-redis.ts'
 import { holdsKey, RedisHolds } from './holds.ts'
 
-let server: TestServer
-let connection: Connection
-let holds: RedisHolds
+const { admin: connection } = useRedis()
+const holds = new RedisHolds(connection)
 let stream: string
 let streams = 0
 
-beforeAll(async () => {
-  server = await startTestRedis()
-  connection = await Connection.open({ url: server.url }, 'test-holds')
-  holds = new RedisHolds(connection)
-})
-afterAll(async () => {
-  await connection?.close()
-  await server?.stop()
-})
 beforeEach(() => {
   stream = `a{b}c:${streams++}`
 })

@@ -1,28 +1,17 @@
 import { deepStrictEqual } from 'node:assert'
 import * as fc from 'fast-check'
-import { afterAll, beforeAll, test, expect } from 'vitest'
+import { test, expect } from 'vitest'
+import { useRedis } from '../../../test/support/use-redis.ts'
 import { comparePositions } from '../../core/position.ts'
 import type { RetentionPolicy } from '../../core/retention-policy.ts'
-import { startTestRedis, type TestServer } from '../../engines/test-servers.ts'
-import { Connection } from '../connection.ts'
 import { RedisHolds } from './holds.ts'
 import { groupKeys, RETRY_CONSUMER } from '../keys.ts'
 import { deliver, groupFacts, idsOf, needs, trimAll } from './retention-lab.ts'
 import { RedisRetention } from './retention.ts'
 
-let server: TestServer
-let redis: Connection
+// Short nodes, so that most cuts fall within one or at its edge.
+const { admin: redis } = useRedis({ args: ['--stream-node-max-entries', '4'] })
 let runs = 0
-
-beforeAll(async () => {
-  // Short nodes, so that most cuts fall within one or at its edge.
-  server = await startTestRedis({ args: ['--stream-node-max-entries', '4'] })
-  redis = await Connection.open({ url: server.url }, 'test-retention')
-})
-afterAll(async () => {
-  await redis?.close()
-  await server?.stop()
-})
 
 const GROUPS = ['a', 'b', 'c'] as const
 const group = fc.constantFrom(...GROUPS)

@@ -1,49 +1,23 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { range, retentionSteps } from '../../../test/support/retention-steps.ts'
 import { failureOf, until } from '../../../test/support/until.ts'
-import type { RetentionPolicy } from '../../core/retention-policy.ts'
-import { startTestRedis, type TestServer } from '../../engines/test-servers.ts'
-import { Connection } from '../connection.ts'
+import { useRedis } from '../../../test/support/use-redis.ts'
 import { holdsKey, RedisHolds } from './holds.ts'
 import { deadLetterKey, groupKeys, RETRY_CONSUMER } from '../keys.ts'
 import { deliver, fill, idsOf, targetOf, trimAll } from './retention-lab.ts'
 import { RedisRetention } from './retention.ts'
 
-let server: TestServer
-let redis: Connection
+const { admin: redis } = useRedis()
+const holds = new RedisHolds(redis)
 let retention: RedisRetention
-let holds: RedisHolds
 let stream: string
 let streams = 0
-
-beforeAll(async () => {
-  server = await startTestRedis()
-  redis = await Connection.open({ url: server.url }, 'test-retention')
-  holds = new RedisHolds(redis)
-})
-afterAll(async () => {
-  await redis?.close()
-  await server?.stop()
-})
 beforeEach(() => {
   stream = `orders:{a}b:${streams++}`
   retention = new RedisRetention(redis)
 })
-
-const createGroup = (group: string, start = '0') =>
-  redis.send(['XGROUP', 'CREATE', stream, group, start, 'MKSTREAM'])
-const acknowledge = (group: string, ids: readonly string[]) => redis.send(['XACK', stream, group, ...ids])
-const trim = (policy: RetentionPolicy, groups: { name: string; start?: string }[] = []) =>
-  trimAll(retention, { stream, policy, groups })
-const inspect = (policy: RetentionPolicy, groups: { name: string; start?: string }[] = []) =>
-  retention.inspect(targetOf({ stream, policy, groups }))
-const range = (from: number, to: number) =>
-  Array.from({ length: to - from + 1 }, (_, index) => `${from + index}-0`)
-
-/** A group that is done with everything up to so many entries. */
-async function doneWith(group: string, count: number): Promise<void> {
-  await createGroup(group)
-  if (count > 0) await acknowledge(group, await deliver(redis, stream, group, count))
-}
+const steps = retentionSteps(redis, () => ({ stream, retention }))
+const { createGroup, acknowledge, trim, inspect, doneWith } = steps
 
 describe('what every group is done with', () => {
   test('goes to the last entry, and what one of them was not given stays', async () => {

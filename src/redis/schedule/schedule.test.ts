@@ -1,11 +1,11 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { failureOf, until } from '../../../test/support/until.ts'
+import { useProxy } from '../../../test/support/use-proxy.ts'
+import { useRedis } from '../../../test/support/use-redis.ts'
+import { useEach } from '../../../test/support/use.ts'
 import type { MillraceError } from '../../core/errors.ts'
 import { positionTime } from '../../core/position.ts'
 import { LAST_TIME, type NewScheduledEntry, type WaitingEntry } from '../../core/schedule.ts'
-import { startTestRedis, type TestServer } from '../../engines/test-servers.ts'
-import { startFaultProxy, type FaultProxy } from '../../testing/fault-proxy.ts'
-import { Connection } from '../connection.ts'
 import { RedisSchedule } from './schedule.ts'
 import { SCHEDULED_STREAMS_KEY, scheduleIdempotencyKey, scheduleKeys, TICKS_KEY } from './schedule-keys.ts'
 import { addScript } from './schedule-scripts.ts'
@@ -14,29 +14,17 @@ const HOUR_MS = 3_600_000
 /** Due at once, and so by now. */
 const PAST = { dueAt: 1_000_000_000_000 }
 
-let server: TestServer
-let proxy: FaultProxy
-let admin: Connection
-let schedule: RedisSchedule
+const { server, admin } = useRedis()
+const proxy = useProxy(server)
+const schedule = useEach(
+  () => RedisSchedule.open({ url: proxy.url('redis'), commandTimeoutMs: 1_000 }),
+  (it) => it.close(),
+)
 let stream: string
 let streams = 0
 
-beforeAll(async () => {
-  server = await startTestRedis()
-  admin = await Connection.open({ url: server.url }, 'test-admin')
-})
-afterAll(async () => {
-  await admin?.close()
-  await server?.stop()
-})
-beforeEach(async () => {
+beforeEach(() => {
   stream = `schedule:${streams++}`
-  proxy = await startFaultProxy({ port: server.port })
-  schedule = await RedisSchedule.open({ url: proxy.url('redis'), commandTimeoutMs: 1_000 })
-})
-afterEach(async () => {
-  await schedule.close()
-  await proxy.stop()
 })
 
 const entry = (value: string, more: Partial<NewScheduledEntry> = PAST): NewScheduledEntry => ({
