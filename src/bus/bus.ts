@@ -8,12 +8,16 @@ import type { StreamLog } from '../core/stream-log.ts'
 import type { DataIn, NewEventOf, Schemas, StreamDeclaration, TypeOf } from '../core/stream.ts'
 import type { JobDeclaration } from '../schedule/job.ts'
 import { jobGroup } from '../schedule/job-group.ts'
-import type { BatchOptions } from '../worker/batch-collector.ts'
 import { MultiStreamWorker, type MultiStreamOptions } from '../worker/multi-stream-worker.ts'
 import type { WorkerOptions } from '../worker/worker-options.ts'
 import { Worker } from '../worker/worker.ts'
 import { Background } from './background.ts'
-import { groupBatchHandler, groupHandler, type GroupOptions } from './group-handler.ts'
+import {
+  groupBatchHandler,
+  groupHandler,
+  type BatchGroupOptions,
+  type GroupOptions,
+} from './group-handler.ts'
 import type { HandlerKey, Handlers } from './handlers.ts'
 import { Publisher, type PublisherOptions } from './publisher.ts'
 import { tail, type TailedEntry, type TailOptions } from './tail.ts'
@@ -163,7 +167,7 @@ export class Bus {
    */
   consumeBatches(
     stream: StreamDeclaration,
-    options: GroupOptions & { batch?: BatchOptions },
+    options: BatchGroupOptions,
     handler: BatchHandler,
   ): Promise<Worker> {
     const { batchHandler, workerOptions } = groupBatchHandler(stream, options, handler)

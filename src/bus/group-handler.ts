@@ -13,6 +13,9 @@ export interface GroupOptions
   middleware?: readonly Middleware[]
 }
 
+/** A batch takes every type, so none is unhandled. */
+export type BatchGroupOptions = Omit<GroupOptions, 'unhandled'> & Pick<WorkerOptions, 'batch'>
+
 /** The one handler of a group, and what is left of its options for the worker. */
 export function groupHandler<S extends Schemas, K extends HandlerKey<S> = TypeOf<S> | '*'>(
   stream: StreamDeclaration<S>,
@@ -27,10 +30,10 @@ export function groupHandler<S extends Schemas, K extends HandlerKey<S> = TypeOf
 /** The same for batches: each delivery goes through middleware and checks, and what arrives makes the batch. */
 export function groupBatchHandler(
   stream: StreamDeclaration,
-  options: GroupOptions,
+  options: BatchGroupOptions,
   handler: BatchHandler,
 ): { batchHandler: BatchHandler; workerOptions: Omit<WorkerOptions, 'stream' | 'handler'> } {
-  const { middleware = [], unhandled: _, ...workerOptions } = options
+  const { middleware = [], ...workerOptions } = options
   const toHandler = (arrive: Handler) => compose(...middleware)(dispatch(stream, { '*': arrive }))
   return { batchHandler: batched(toHandler, handler), workerOptions }
 }

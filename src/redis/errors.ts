@@ -45,6 +45,12 @@ export function remedyFor(error: unknown): Remedy {
   return REMEDIES[replyCode(error)] ?? 'alarm'
 }
 
+/** Nothing was written, and Redis may take it in a moment. A memory that is full does not empty itself. */
+export const canWait = (error: MillraceError): boolean =>
+  error.code === 'REDIS_UNAVAILABLE' ||
+  replyCode(error) === 'READONLY' ||
+  (remedyFor(error) === 'back-off' && replyCode(error) !== 'OOM')
+
 /** Why a command failed: refused by Redis, never sent, or sent with its reply lost. */
 export function toCommandError(cause: unknown): MillraceError {
   const { message } = cause as Error

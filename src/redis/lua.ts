@@ -2,6 +2,26 @@ import { COPY_FIELDS } from './keys.ts'
 
 /* Pieces of Lua that scripts share. */
 
+/**
+ * Idempotency keys, which stand in KEYS from some index on, each holding an id and the digest of what was written.
+ * `wrongKey(from)`: the error to answer where one holds something else than that; `knownAs(value, digest)`: the id, or
+ * `!` when the key was used for other content.
+ */
+export const IDEMPOTENCY = `
+local function wrongKey(from)
+  for k = from, #KEYS do
+    local kind = redis.call('TYPE', KEYS[k])['ok']
+    if kind ~= 'none' and kind ~= 'string' then
+      return redis.error_reply('WRONGTYPE the idempotency key holds a ' .. kind)
+    end
+  end
+end
+local function knownAs(value, digest)
+  local split = string.find(value, ' ', 1, true)
+  return string.sub(value, split + 1) == digest and string.sub(value, 1, split - 1) or '!'
+end
+`
+
 /** `now`: the server's clock in ms. */
 export const NOW = `
 local t = redis.call('TIME')
@@ -46,7 +66,7 @@ local function holds(id) return #redis.call('XPENDING', KEYS[1], ARGV[1], id, id
 
 /**
  * `mine(ids)`: which of the sorted ids are pending to ARGV[2], as a set. One range where they are most of what is
- * held (ARGV[5]: how many that is), else one look-up each.
+ * held (ARGV[5]: how many that is), else one look-up each. `divide(ids, set)`: those in the set, and the others.
  */
 export const MINE = `
 ${HOLDS}
@@ -62,6 +82,13 @@ local function mine(ids)
     if not set[id] and holds(id) then set[id] = true end
   end
   return set
+end
+local function divide(ids, set)
+  local inside, outside = {}, {}
+  for _, id in ipairs(ids) do
+    if set[id] then inside[#inside + 1] = id else outside[#outside + 1] = id end
+  end
+  return inside, outside
 end
 `
 

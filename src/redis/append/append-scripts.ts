@@ -1,3 +1,4 @@
+import { IDEMPOTENCY } from '../lua.ts'
 import { Script } from '../script.ts'
 
 /**
@@ -36,21 +37,17 @@ return ids
  */
 export const appendOnceScript = new Script<string[]>(
   `
+${IDEMPOTENCY}
 local kind = redis.call('TYPE', KEYS[1])['ok']
 if kind ~= 'none' and kind ~= 'stream' then return redis.error_reply('WRONGTYPE the key holds a ' .. kind) end
-for k = 2, #KEYS do
-  local kind = redis.call('TYPE', KEYS[k])['ok']
-  if kind ~= 'none' and kind ~= 'string' then
-    return redis.error_reply('WRONGTYPE the idempotency key holds a ' .. kind)
-  end
-end
+local wrong = wrongKey(2)
+if wrong then return wrong end
 local ids, at = {}, 2
 while at <= #ARGV do
   local key, digest, count = KEYS[tonumber(ARGV[at])], ARGV[at + 1], tonumber(ARGV[at + 2])
   local known = key and redis.call('GET', key)
   if known then
-    local split = string.find(known, ' ', 1, true)
-    ids[#ids + 1] = string.sub(known, split + 1) == digest and string.sub(known, 1, split - 1) or '!'
+    ids[#ids + 1] = knownAs(known, digest)
   else
     local id = redis.call('XADD', KEYS[1], '*', unpack(ARGV, at + 3, at + 2 + count))
     if key then redis.call('SET', key, id .. ' ' .. digest, 'PX', ARGV[1]) end

@@ -4,7 +4,7 @@ import { MillraceError } from '../../core/errors.ts'
 import type { NewEntry } from '../../core/stream-log.ts'
 import { nextBatch, writeBatch, type Sized } from './batch.ts'
 import type { Connection } from '../connection.ts'
-import { notAStream, remedyFor, replyCode } from '../errors.ts'
+import { canWait, notAStream, replyCode } from '../errors.ts'
 
 export interface AppendOptions {
   /** How long an idempotency key is remembered, in ms (10 minutes). */
@@ -218,12 +218,6 @@ export class Appender {
 /** What is not can't be counted, and as part of a script it would fail after others were written. */
 const isEntry = ({ fields, size }: Parcel): boolean =>
   fields.length > 0 && fields.length % 2 === 0 && !Number.isNaN(size)
-
-/** Nothing was written, and Redis may take it in a moment. A memory that is full does not empty itself. */
-const canWait = (error: MillraceError): boolean =>
-  error.code === 'REDIS_UNAVAILABLE' ||
-  replyCode(error) === 'READONLY' ||
-  (remedyFor(error) === 'back-off' && replyCode(error) !== 'OOM')
 
 const uncertain = (cause: MillraceError) =>
   new MillraceError(

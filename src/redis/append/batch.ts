@@ -87,9 +87,14 @@ async function writeOnce(connection: Connection, stream: string, entries: readon
   return replies.map((reply, index) => (reply === '!' ? conflict(entries[index]!) : reply))
 }
 
-/** Lengths make it unambiguous where one part ends: `['ab', 'c']` is not `['a', 'bc']`. */
-function digestOf(fields: readonly string[]): string {
-  const hash = createHash('md5')
+/**
+ * Of what is written under an idempotency key. Lengths make it unambiguous where one part ends: `['ab', 'c']` is not
+ * `['a', 'bc']`.
+ *
+ * @param before what else counts besides the fields
+ */
+export function digestOf(fields: readonly string[], before = ''): string {
+  const hash = createHash('md5').update(before)
   for (const part of fields) hash.update(`${part.length}:${part}`)
   return hash.digest('base64url')
 }

@@ -40,11 +40,7 @@ export const acknowledgeScript = new GroupScript<string[]>(
 ${MINE}
 local ids = {}
 for i = 6, #ARGV do ids[i - 5] = ARGV[i] end
-local set = mine(ids)
-local ours, lost = {}, {}
-for _, id in ipairs(ids) do
-  if set[id] then ours[#ours + 1] = id else lost[#lost + 1] = id end
-end
+local ours, lost = divide(ids, mine(ids))
 finish(ours)
 tidy()
 return lost
@@ -63,16 +59,11 @@ ${MINE}
 local ids = {}
 for i = 7, #ARGV do ids[i - 6] = ARGV[i] end
 local set = mine(ids)
-local ours, lost = {}, {}
 for n, id in ipairs(ids) do
-  if set[id] then
-    ours[#ours + 1] = id
-    local seen = KEYS[5 + n]
-    if redis.call('GET', seen) == ARGV[6] .. id then redis.call('SET', seen, '${SEEN}', 'KEEPTTL') end
-  else
-    lost[#lost + 1] = id
-  end
+  local seen = KEYS[5 + n]
+  if set[id] and redis.call('GET', seen) == ARGV[6] .. id then redis.call('SET', seen, '${SEEN}', 'KEEPTTL') end
 end
+local ours, lost = divide(ids, set)
 finish(ours)
 tidy()
 return lost

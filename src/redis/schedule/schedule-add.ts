@@ -1,11 +1,10 @@
-import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sizeOf } from '../../core/entry-size.ts'
 import { MillraceError } from '../../core/errors.ts'
 import { checkDue, type NewScheduledEntry } from '../../core/schedule.ts'
-import { nextBatch, type Sized } from '../append/batch.ts'
+import { digestOf, nextBatch, type Sized } from '../append/batch.ts'
 import type { Connection } from '../connection.ts'
-import { notAStream, remedyFor, replyCode } from '../errors.ts'
+import { canWait, notAStream, replyCode } from '../errors.ts'
 import { EARLIER_KEY, SCHEDULED_STREAMS_KEY, scheduleIdempotencyKey, scheduleKeys } from './schedule-keys.ts'
 import { addScript, announceScript } from './schedule-scripts.ts'
 
@@ -123,7 +122,7 @@ export class ScheduleAdder {
     for (const parcel of batch) {
       const { idempotencyKey: key, fields, when, ms } = parcel
       if (key === undefined) args.push('0', '')
-      else args.push(String(keys.push(scheduleIdempotencyKey(stream, key))), digestOf(parcel))
+      else args.push(String(keys.push(scheduleIdempotencyKey(stream, key))), digestOfParcel(parcel))
       args.push(when, ms, String(fields.length), ...fields)
     }
     return { keys, args }
@@ -158,18 +157,8 @@ function toParcel(entry: NewScheduledEntry, index: number): Parcel {
 
 const isKeyed = ({ idempotencyKey }: Parcel): boolean => idempotencyKey !== undefined
 
-/** Lengths make it unambiguous where one part ends. The time is part of it: another time is another order. */
-function digestOf({ when, ms, fields }: Parcel): string {
-  const hash = createHash('md5').update(`${when}${ms} `)
-  for (const part of fields) hash.update(`${part.length}:${part}`)
-  return hash.digest('base64url')
-}
-
-/** Nothing was written, and Redis may take it in a moment. A memory that is full does not empty itself. */
-const canWait = (error: MillraceError): boolean =>
-  error.code === 'REDIS_UNAVAILABLE' ||
-  replyCode(error) === 'READONLY' ||
-  (remedyFor(error) === 'back-off' && replyCode(error) !== 'OOM')
+/** The time is part of it: another time is another order. */
+const digestOfParcel = ({ when, ms, fields }: Parcel): string => digestOf(fields, `${when}${ms} `)
 
 const canAnnounceAgain = (error: MillraceError): boolean => canWait(error) || error.code === 'REDIS_UNCERTAIN'
 

@@ -1,4 +1,4 @@
-import { NOW } from '../lua.ts'
+import { IDEMPOTENCY, NOW } from '../lua.ts'
 import { Script } from '../script.ts'
 
 /** Types are checked before anything is written, since a script that fails half-way does not roll back. */
@@ -43,15 +43,11 @@ return 0
  */
 export const addScript = new Script<string[]>(
   `
-${NOW}
+${NOW}${IDEMPOTENCY}
 if now - tonumber(ARGV[1]) > tonumber(ARGV[2]) then return {} end
 ${CHECK_TYPES}
-for k = 4, #KEYS do
-  local kind = redis.call('TYPE', KEYS[k])['ok']
-  if kind ~= 'none' and kind ~= 'string' then
-    return redis.error_reply('WRONGTYPE the idempotency key holds a ' .. kind)
-  end
-end
+local wrong = wrongKey(4)
+if wrong then return wrong end
 local micros = t[1] * 1000000 + t[2] - 1
 local function new_id()
   local id
@@ -68,8 +64,7 @@ while at <= #ARGV do
   local key, digest, count = KEYS[tonumber(ARGV[at])], ARGV[at + 1], tonumber(ARGV[at + 4])
   local known = key and redis.call('GET', key)
   if known then
-    local split = string.find(known, ' ', 1, true)
-    reply[#reply + 1] = string.sub(known, split + 1) == digest and string.sub(known, 1, split - 1) or '!'
+    reply[#reply + 1] = knownAs(known, digest)
   else
     local due = tonumber(ARGV[at + 3])
     if ARGV[at + 2] == 'in' then due = now + due end
