@@ -53,7 +53,9 @@ export class ReadAhead {
     const wanted = Math.max(2 * this.#concurrency, this.#concurrency + (this.#rate * HORIZON_MS) / 1_000)
     const fits = Math.max(1, Math.floor(MAX_REPLY_SIZE / this.#averageSize))
     // What waits for others of its key keeps no handler busy.
-    const room = Math.floor(Math.min(wanted - (held - behind), this.#max - held))
+    // However fast they are finished, large ones are not piled up here.
+    const most = Math.min(this.#max, Math.max(2 * this.#concurrency, fits))
+    const room = Math.floor(Math.min(wanted - (held - behind), most - held))
     // Asking for a few at a time would spend a round trip on each.
     const isWorthIt = room >= Math.min(this.#concurrency, wanted) / 4 || held === 0
     return isWorthIt ? Math.max(0, Math.min(room, fits, parked < MAX_PARKED ? MAX_CLAIM : 1)) : 0
