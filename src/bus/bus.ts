@@ -145,7 +145,7 @@ export class Bus {
     stream: StreamDeclaration<S>,
     type: K,
     data: DataIn<S, K>,
-    options?: Omit<PublishOptions, 'idempotencyKey'>,
+    options?: Omit<PublishOptions, 'idempotencyKey' | 'durability'>,
   ): Promise<void> {
     const { fields } = await this.#publisher.entryOf(stream as StreamDeclaration, { ...options, type, data })
     delivery.produce(stream.name, fields)

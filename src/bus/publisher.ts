@@ -1,4 +1,4 @@
-import { checkedEntry, DEFAULT_MAX_EVENT_BYTES } from '../core/checked-entry.ts'
+import { checkedEntry, DEFAULT_MAX_EVENT_BYTES, refuseDurability } from '../core/checked-entry.ts'
 import { MillraceError } from '../core/errors.ts'
 import type { NewEvent } from '../core/event.ts'
 import { checkName } from '../core/names.ts'
@@ -53,6 +53,7 @@ export class Publisher {
    */
   async entryOf(target: string | StreamDeclaration, event: NewEvent): Promise<NewEntry> {
     checkName('stream name', nameOf(target))
+    refuseDurability(event)
     const [part, ...others] = await this.prepare(target, [event])
     if (!part) throw filtered()
     if (others.length === 0) return checkedEntry(part, this.#maxEventBytes)

@@ -67,7 +67,7 @@ async function checkRedis(config: Config, engines: EngineOptions): Promise<Check
   let engine: Awaited<ReturnType<typeof redisEngine>> | undefined
   try {
     if (!config.redis) engine = await redisEngine(engines)
-    const log = await RedisStreamLog.open({ url: config.redis?.url ?? engine!.url, allowEviction: true })
+    const log = await RedisStreamLog.open({ ...(config.redis ?? { url: engine!.url }), allowEviction: true })
     await log.close()
     return judgeRedis(log.server, engine ? 'embedded' : 'configured')
   } catch (error) {

@@ -106,10 +106,11 @@ export class MillraceService implements Service {
   async #openRedis(): Promise<void> {
     const { config, logger } = this.#options
     const log = logger.for('redis-connection')
-    const url = config.redis?.url ?? (await this.#engine('Redis', redisEngine))
+    const place = config.redis ?? { url: await this.#engine('Redis', redisEngine) }
     const open = () =>
       RedisStreamLog.open({
-        url,
+        ...place,
+        ...(config.durability && { durability: config.durability }),
         log,
         clientName: config.service.name,
         connectTimeoutMs: config.connect.timeoutMs,

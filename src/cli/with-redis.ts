@@ -24,7 +24,7 @@ export async function withRedis(
   if (!redis)
     engine = await redisEngine({ dir: engineFolder(io), env: io.env, onProgress: (line) => say(io, line) })
   try {
-    const log = await RedisStreamLog.open({ url: redis?.url ?? engine!.url, clientName: 'millrace-cli' })
+    const log = await RedisStreamLog.open({ ...(redis ?? { url: engine!.url }), clientName: 'millrace-cli' })
     await work(log).finally(() => log.close())
   } finally {
     await engine?.stop()

@@ -100,7 +100,8 @@ describe('where variables come from', () => {
       DB_HOST: 'd',
       DB_PASSWORD_FILE: join(cwd, 'pw'),
     })
-    expect(decodeURIComponent(new URL(config.redis!.url).password)).toBe('p@ss word%41')
+    const redis = config.redis as { url: string }
+    expect(decodeURIComponent(new URL(redis.url).password)).toBe('p@ss word%41')
     expect(decodeURIComponent(new URL(config.database!.url).password)).toBe('p@ss word%41')
   })
 

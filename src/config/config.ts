@@ -1,5 +1,5 @@
 import { InvalidError, type Issue } from '../core/errors.ts'
-import { databaseUrl, redisUrl, unusedSettings, type Given } from './servers.ts'
+import { databaseUrl, redisPlace, redisWays, unusedSettings, type Given, type RedisPlace } from './servers.ts'
 import { find, readDotEnv, type Found, type Source } from './sources.ts'
 import { VARIABLES } from './variables.ts'
 import type {
@@ -28,8 +28,10 @@ export interface Config {
   /** The service's own stream. */
   stream: string
   /** Undefined: nobody named one, so the embedded one serves. Never so in production. */
-  redis: { url: string } | undefined
-  /** As `redis`; only the roles `api` and `worker` use it. */
+  redis: RedisPlace | undefined
+  /** How many replicas of Redis must have an event before it counts as published, where there must be any. */
+  durability: { replicas: number; timeoutMs: number } | undefined
+  /** In one URL; only the roles `api` and `worker` use it. */
   database: { url: string } | undefined
   /** How the first connection to Redis is made; delay n follows failure n, the last one repeats. */
   connect: { attempts: number; delaysMs: readonly number[]; timeoutMs: number }
@@ -64,6 +66,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>, op
     readDotEnv(options.cwd, mistakes),
   ]
   const { values, given } = readValues(sources, options.cwd, mistakes)
+  requireOneRedis(given, mistakes)
   requireInProduction(values, given, mistakes)
   if (mistakes.length > 0) {
     const count = mistakes.length === 1 ? '1 mistake' : `${mistakes.length} mistakes`
@@ -120,7 +123,11 @@ function assemble(values: Values, given: Given, version: string): Config {
     },
     roles: new Set(values.ROLES),
     stream: values.STREAM,
-    redis: redisUrl(values, given),
+    redis: redisPlace(values, given),
+    durability:
+      values.PUBLISH_REPLICAS > 0
+        ? { replicas: values.PUBLISH_REPLICAS, timeoutMs: values.PUBLISH_REPLICAS_TIMEOUT_MS }
+        : undefined,
     database: databaseUrl(values, given),
     connect: {
       attempts: values.MAX_RETRY_ATTEMPTS,
@@ -133,15 +140,23 @@ function assemble(values: Values, given: Given, version: string): Config {
   }
 }
 
+/** Several of equal strength would leave one of them unused without a word. */
+function requireOneRedis(given: Given, mistakes: Issue[]): void {
+  const [first, ...others] = redisWays(given)
+  if (!first || others.length === 0) return
+  mistakes.push({ path: first, message: `is set beside ${others.join(' and ')}; wanted: one of them` })
+}
+
 /** In production nothing is guessed: not which Redis holds the events, nor under which name they are logged. */
 function requireInProduction(values: Partial<Values>, given: Given, mistakes: Issue[]): void {
   if (values.ENVIRONMENT !== 'production') return
-  const require = (wanted: string, name: VariableName, alternative: VariableName = name) => {
-    if (given.has(name) || given.has(alternative)) return
+  const require = (wanted: string, name: VariableName, ...alternatives: VariableName[]) => {
+    if ([name, ...alternatives].some((one) => given.has(one))) return
     mistakes.push({ path: name, message: `is not set; wanted in production: ${wanted}` })
   }
   require('the name of this service', 'SERVICE_NAME')
-  require('the URL of Redis, or REDIS_HOST', 'REDIS_URL', 'REDIS_HOST')
+  const otherRedis = ['REDIS_HOST', 'REDIS_SENTINEL_NODES', 'REDIS_CLUSTER_NODES'] as const
+  require('the URL of Redis, or REDIS_HOST', 'REDIS_URL', ...otherRedis)
   if (values.ROLES?.some((role) => role === 'api' || role === 'worker')) {
     require('the URL of PostgreSQL, or DB_HOST', 'DATABASE_URL', 'DB_HOST')
   }

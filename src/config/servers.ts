@@ -8,8 +8,47 @@ export type Given = ReadonlyMap<VariableName, number>
 const urlServes = (given: Given, url: VariableName, host: VariableName): boolean =>
   given.has(url) && given.get(url)! <= (given.get(host) ?? Infinity)
 
+/** Where Redis is: one server, the master that Sentinels watch, or a cluster. */
+export type RedisPlace =
+  | { url: string }
+  | (RedisNodes & { username?: string; password?: string; tls: boolean })
+
+type RedisNodes =
+  | { sentinel: { name: string; nodes: readonly string[]; username?: string; password?: string } }
+  | { cluster: { nodes: readonly string[] } }
+
+/** Undefined where nothing says where it is. */
+export function redisPlace(values: Values, given: Given): RedisPlace | undefined {
+  const nodes = redisNodes(values, given)
+  if (!nodes) return redisUrl(values, given)
+  const { REDIS_USER: username, REDIS_PW: password, REDIS_TLS_ENABLED: tls } = values
+  return { ...nodes, tls, ...defined({ username, password }) }
+}
+
+const WAYS = ['REDIS_CLUSTER_NODES', 'REDIS_SENTINEL_NODES', 'REDIS_URL', 'REDIS_HOST'] as const
+
+/** Those that a source names which no stronger source names: more than one is a mistake, REDIS_URL and REDIS_HOST aside. */
+export function redisWays(given: Given): VariableName[] {
+  const strongest = Math.min(...WAYS.map((way) => given.get(way) ?? Infinity))
+  const ways: VariableName[] = WAYS.filter((way) => given.get(way) === strongest && strongest < Infinity)
+  return ways.includes('REDIS_URL') ? ways.filter((way) => way !== 'REDIS_HOST') : ways
+}
+
+function redisNodes(values: Values, given: Given): RedisNodes | undefined {
+  const [way] = redisWays(given)
+  if (way === 'REDIS_CLUSTER_NODES') return { cluster: { nodes: values.REDIS_CLUSTER_NODES! } }
+  if (way !== 'REDIS_SENTINEL_NODES') return undefined
+  const { REDIS_SENTINEL_USER: username, REDIS_SENTINEL_PW: password, REDIS_SENTINEL_NAME: name } = values
+  return { sentinel: { name, nodes: values.REDIS_SENTINEL_NODES!, ...defined({ username, password }) } }
+}
+
+const defined = (texts: { username: string | undefined; password: string | undefined }) => ({
+  ...(texts.username !== undefined && { username: texts.username }),
+  ...(texts.password !== undefined && { password: texts.password }),
+})
+
 /** Where Redis is, in one URL; what REDIS_URL leaves out is taken from the variables beside it. */
-export function redisUrl(values: Values, given: Given): { url: string } | undefined {
+function redisUrl(values: Values, given: Given): { url: string } | undefined {
   const named = urlServes(given, 'REDIS_URL', 'REDIS_HOST') ? values.REDIS_URL : urlOfHost(values)
   if (named === undefined) return undefined
   const url = new URL(named)
@@ -41,8 +80,9 @@ const DATABASE_DETAILS: readonly VariableName[] = ['DB_PORT', 'DB_NAME', 'DB_USE
 
 /** Details of a server that nobody named: the embedded one is used, which may not be what was meant. */
 export function unusedSettings(given: Given): string[] {
+  const nodes = given.has('REDIS_CLUSTER_NODES') || given.has('REDIS_SENTINEL_NODES')
   const unused = (details: readonly VariableName[], host: VariableName, url: VariableName) =>
-    given.has(host) || given.has(url)
+    given.has(host) || given.has(url) || (url === 'REDIS_URL' && nodes)
       ? []
       : details
           .filter((name) => given.has(name))

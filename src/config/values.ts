@@ -77,6 +77,13 @@ export const listOf = <T>(item: ValueSchema<T>) =>
     .pipe(z.array(item).min(1))
     .describe(`${item.description}; several with commas between them`)
 
+/** `host:port`, or `[ipv6]:port`. */
+export const nodeAddress = z
+  .string()
+  .regex(/^([\w.-]+|\[[\da-fA-F:.]+\]):\d{1,5}$/)
+  .refine((text) => Number(text.slice(text.lastIndexOf(':') + 1)) <= 65_535)
+  .describe('host:port')
+
 export const urlOf = (protocols: readonly string[], example: string) =>
   z
     .string()

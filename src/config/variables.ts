@@ -3,6 +3,7 @@ import {
   bytes,
   listOf,
   milliseconds,
+  nodeAddress,
   oneOf,
   onOrOff,
   ownPort,
@@ -110,6 +111,38 @@ export const VARIABLES = {
     about: 'Speak TLS to Redis',
     schema: onOrOff,
     default: 'false',
+  }),
+  REDIS_SENTINEL_NODES: define({
+    about: 'All Sentinels that watch the master, instead of REDIS_URL',
+    schema: listOf(nodeAddress),
+  }),
+  REDIS_SENTINEL_NAME: define({
+    about: 'What the Sentinels call the master',
+    schema: text,
+    default: 'mymaster',
+  }),
+  REDIS_SENTINEL_USER: define({
+    about: 'The ACL user in the Sentinels',
+    schema: text,
+  }),
+  REDIS_SENTINEL_PW: define({
+    about: 'The password of the Sentinels',
+    schema: secretText,
+    secret: 'whole',
+  }),
+  REDIS_CLUSTER_NODES: define({
+    about: 'Some nodes of a Redis Cluster, instead of REDIS_URL',
+    schema: listOf(nodeAddress),
+  }),
+  PUBLISH_REPLICAS: define({
+    about: 'How many replicas of Redis must have an event before it counts as published',
+    schema: wholeNumber(0, 100),
+    default: '0',
+  }),
+  PUBLISH_REPLICAS_TIMEOUT_MS: define({
+    about: 'How long replicas have for that; then the publish fails, and the event may stand',
+    schema: wholeNumber(1, 60_000, 'milliseconds'),
+    default: '1000',
   }),
   DATABASE_URL: define({
     about: 'PostgreSQL, as a URL',

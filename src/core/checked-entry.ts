@@ -1,4 +1,5 @@
 import { encodeEvent } from './codec.ts'
+import { durabilityIssues } from './durability.ts'
 import { sizeOf } from './entry-size.ts'
 import { InvalidError, MillraceError } from './errors.ts'
 import type { NewEvent } from './event.ts'
@@ -21,10 +22,25 @@ export function checkedEntry(event: NewEvent, maxEventBytes = DEFAULT_MAX_EVENT_
   if (event.time !== undefined) checkTime(event.time)
   const fields = encodeEvent(event)
   checkSize(fields, maxEventBytes)
-  const { idempotencyKey } = event
-  if (idempotencyKey === undefined) return { fields }
-  checkName('idempotency key', idempotencyKey)
-  return { fields, idempotencyKey }
+  const { idempotencyKey, durability } = event
+  if (idempotencyKey !== undefined) checkName('idempotency key', idempotencyKey)
+  if (durability === undefined) return idempotencyKey === undefined ? { fields } : { fields, idempotencyKey }
+  const issues = durabilityIssues(durability)
+  if (issues.length > 0) throw new InvalidError('EVENT_INVALID', 'the event has no valid durability', issues)
+  return { fields, durability, ...(idempotencyKey !== undefined && { idempotencyKey }) }
+}
+
+/**
+ * Refuses what only a publisher can keep: whoever writes the entry later, or by another script, waits for no replica.
+ *
+ * @throws InvalidError `EVENT_INVALID`
+ */
+export function refuseDurability({ durability }: NewEvent): void {
+  if (durability === undefined) return
+  const message = 'holds for what is published at once; leave it out here'
+  throw new InvalidError('EVENT_INVALID', 'the event can not wait for replicas', [
+    { path: 'durability', message },
+  ])
 }
 
 function checkSize(fields: readonly string[], maxEventBytes: number): void {

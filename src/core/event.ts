@@ -1,3 +1,5 @@
+import type { Durability } from './stream-log.ts'
+
 /**
  * What an entry of a stream means. The names are those of CloudEvents 1.0 where it has them.
  */
@@ -25,4 +27,6 @@ export interface NewEvent<T = unknown> {
   headers?: Readonly<Record<string, string>> | undefined
   /** Publishing twice under one key, within 10 minutes unless configured otherwise, writes once. */
   idempotencyKey?: string | undefined
+  /** Where the log is replicated: how many replicas must have the event before it counts as published. */
+  durability?: Durability | undefined
 }

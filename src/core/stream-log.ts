@@ -14,6 +14,18 @@ export interface NewEntry {
   fields: readonly string[]
   /** Writing again under a key that was used within `idempotencyTtlMs` answers the first position, and writes nothing. */
   idempotencyKey?: string
+  durability?: Durability
+}
+
+/**
+ * When an entry counts as written: not before so many replicas say that they have it. It stands also where fewer did in
+ * time, and `PUBLISH_NOT_REPLICATED` tells so. A failover can still choose a replica that is none of them.
+ */
+export interface Durability {
+  /** How many, at least 1. */
+  replicas: number
+  /** How long to wait for them, in ms (1000). */
+  timeoutMs?: number
 }
 
 /**

@@ -4,7 +4,7 @@ import { useLog, useRedisServer } from '../../test/support/use-redis.ts'
 import { MillraceError } from '../core/errors.ts'
 import { noLog } from '../core/service.ts'
 import type { StreamLog } from '../core/stream-log.ts'
-import { Connection } from '../redis/connection.ts'
+import { openConnection } from '../redis/connections/servers.ts'
 import { MemoryStreamLog } from '../testing/memory-log.ts'
 import { Database } from './database.ts'
 import { Outbox } from './outbox.ts'
@@ -295,7 +295,7 @@ describe('an event that can not be published', () => {
   })
 
   it('is published when it is retried after the cause was mended', async () => {
-    const control = await Connection.open({ url: redis.url }, 'control')
+    const control = await openConnection({ url: redis.url }, 'control')
     await control.send(['SET', target.name, 'no stream'])
     const relay = await startRelay(log, { maxAttempts: 2, retryDelayMs: 10, pollMs: 20 })
     const [id] = await add({ data: 1, key: 'a' })

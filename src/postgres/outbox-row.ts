@@ -1,5 +1,5 @@
 import { hash, randomInt, randomUUID } from 'node:crypto'
-import { checkedEntry } from '../core/checked-entry.ts'
+import { checkedEntry, refuseDurability } from '../core/checked-entry.ts'
 import type { NewEvent } from '../core/event.ts'
 
 /** Changing it would let two versions publish events of one key at the same time. */
@@ -29,6 +29,7 @@ export const identified = (event: NewEvent): NewEvent =>
  * @throws MillraceError as {@link checkedEntry}
  */
 export function toOutboxRow(stream: string, event: NewEvent, loosePartition: number): NewOutboxRow {
+  refuseDurability(event)
   const { id = randomUUID(), key } = event
   const { fields, idempotencyKey = `outbox:${id}` } = checkedEntry({ ...event, id })
   return {

@@ -1,6 +1,5 @@
 import { ClientClosedError, ClientOfflineError, ErrorReply } from '@redis/client'
 import { MillraceError } from '../core/errors.ts'
-import { redactText } from '../core/redact.ts'
 
 /** What a failed command wants done before it is tried again. */
 export type Remedy =
@@ -51,29 +50,45 @@ export const canWait = (error: MillraceError): boolean =>
   replyCode(error) === 'READONLY' ||
   (remedyFor(error) === 'back-off' && replyCode(error) !== 'OOM')
 
+/** Where a command has to be sent instead: for good, or this time only while its slot is being moved. */
+export interface Redirect {
+  readonly kind: 'MOVED' | 'ASK'
+  /** As Redis tells it, `host:port`; without a host it is the one that was asked. */
+  readonly to: string
+}
+
+export function redirectOf(error: unknown): Redirect | undefined {
+  const kind = replyCode(error)
+  if (kind !== 'MOVED' && kind !== 'ASK') return undefined
+  const to = ((error as MillraceError).cause as Error).message.split(' ')[2] ?? ''
+  return { kind, to }
+}
+
+export const closedError = (): MillraceError =>
+  new MillraceError('CLOSED', 'the connection to Redis was closed')
+
+export const offlineError = (cause?: unknown): MillraceError =>
+  new MillraceError('REDIS_UNAVAILABLE', 'there is no connection to Redis; nothing was sent', { cause })
+
 /** Why a command failed: refused by Redis, never sent, or sent with its reply lost. */
 export function toCommandError(cause: unknown): MillraceError {
   const { message } = cause as Error
   if (cause instanceof ErrorReply)
     return new MillraceError('REDIS_REFUSED', `Redis refused: ${message}`, { cause })
   if (cause instanceof ClientOfflineError || cause instanceof ClientClosedError) {
-    return new MillraceError('REDIS_UNAVAILABLE', 'there is no connection to Redis; nothing was sent', {
-      cause,
-    })
+    return offlineError(cause)
   }
   return new MillraceError('REDIS_UNCERTAIN', `the reply of Redis was lost: ${message}`, { cause })
 }
 
-/** Why no connection came about; `url` is shown without its password. */
-export function toConnectError(url: string, cause: unknown): MillraceError {
+/** Why no connection came about; `shown` says where to, without secrets. */
+export function toConnectError(shown: string, cause: unknown): MillraceError {
   const { code, message } = cause as NodeJS.ErrnoException
   const advice =
     cause instanceof ErrorReply
       ? 'Are the user and the password right?'
       : 'Is it running, and is REDIS_URL right?'
   const reason = (message || String(code)).replace(/\.$/, '')
-  // In its normal form, where what a password holds can't be taken for the end of it.
-  const shown = redactText(new URL(url).href)
   return new MillraceError('REDIS_UNAVAILABLE', `Redis can't be reached at ${shown}: ${reason}. ${advice}`, {
     cause,
   })

@@ -4,8 +4,9 @@ import { FIRST_POSITION, isPosition } from '../core/position.ts'
 import type { Operations } from '../core/operations.ts'
 import { noLog } from '../core/service.ts'
 import type { Consumer, Entry, Membership, NewEntry, ReadOptions, StreamLog } from '../core/stream-log.ts'
-import { Appender, type AppendOptions } from './append/appender.ts'
-import { Connection, type ConnectionOptions } from './connection.ts'
+import { Appenders, type AppendersOptions } from './append/appenders.ts'
+import type { Connection, ConnectionOptions } from './connection.ts'
+import { openServers, type RedisServers } from './connections/servers.ts'
 import { RedisConsumer } from './group/consumer.ts'
 import { notAStream, replyCode } from './errors.ts'
 import { deadLetterKey, STREAM_REGISTRY_KEY } from './keys.ts'
@@ -14,7 +15,7 @@ import { checkRateLimit } from './group/rate-limit.ts'
 import { checkServer, type ServerInfo } from './server.ts'
 import { StreamReader } from './stream-reader.ts'
 
-export interface RedisLogOptions extends ConnectionOptions, AppendOptions {
+export interface RedisLogOptions extends ConnectionOptions, AppendersOptions {
   /** Shown by CLIENT LIST before the role of the connection (`millrace`). */
   clientName?: string
   /** Accept a server that may evict streams and groups when its memory is full. Off: losing them is silent. */
@@ -31,25 +32,28 @@ export class RedisStreamLog implements StreamLog {
   readonly operations: Operations
   readonly #options: RedisLogOptions
   readonly #name: string
+  readonly #servers: RedisServers
   readonly #publishing: Connection
   readonly #control: Connection
-  readonly #appender: Appender
+  readonly #appenders: Appenders
   readonly #reader: StreamReader
 
   private constructor(
     options: RedisLogOptions,
     name: string,
+    servers: RedisServers,
     connections: [Connection, Connection],
     server: ServerInfo,
   ) {
     this.#options = options
     this.#name = name
+    this.#servers = servers
     ;[this.#publishing, this.#control] = connections
     this.server = server
-    const openWatch = () => Connection.open(options, `${name}-schedule`)
+    const openWatch = () => servers.connect(`${name}-schedule`)
     this.operations = redisOperations(this.#control, openWatch, options)
-    this.#appender = new Appender(this.#publishing, options)
-    this.#reader = new StreamReader(this.#control, () => Connection.open(options, `${name}-reader`))
+    this.#appenders = new Appenders(this.#publishing, () => servers.connect(`${name}-durable`), options)
+    this.#reader = new StreamReader(this.#control, () => servers.connect(`${name}-reader`))
   }
 
   /**
@@ -59,23 +63,27 @@ export class RedisStreamLog implements StreamLog {
    */
   static async open(options: RedisLogOptions): Promise<RedisStreamLog> {
     const name = options.clientName ?? 'millrace'
-    const control = await Connection.open(options, `${name}-control`)
+    const servers = await openServers(options)
+    const opened: Connection[] = []
     try {
+      const control = await servers.connect(`${name}-control`)
+      opened.push(control)
       const server = await checkServer(control, {
+        ...options,
         log: options.log ?? noLog,
         allowEviction: options.allowEviction === true,
       })
-      const publishing = await Connection.open(options, `${name}-publishing`)
-      return new RedisStreamLog(options, name, [publishing, control], server)
+      const publishing = await servers.connect(`${name}-publishing`)
+      return new RedisStreamLog(options, name, servers, [publishing, control], server)
     } catch (error) {
-      await control.close()
+      await Promise.all([...opened, servers].map((one) => one.close()))
       throw error
     }
   }
 
   async append(stream: string, entries: readonly NewEntry[]): Promise<(string | MillraceError)[]> {
     checkName('stream name', stream)
-    return this.#appender.append(stream, entries)
+    return this.#appenders.append(stream, entries)
   }
 
   async read(stream: string, after: string, limit: number, options?: ReadOptions): Promise<Entry[]> {
@@ -98,7 +106,7 @@ export class RedisStreamLog implements StreamLog {
     checkStart(membership.start)
     if (membership.rateLimit) checkRateLimit(membership.rateLimit)
     const log = this.#options.log ?? noLog
-    const reader = await Connection.open(this.#options, `${this.#name}-consumer`)
+    const reader = await this.#servers.connect(`${this.#name}-consumer`)
     const consumer = new RedisConsumer({ control: this.#control, reader }, membership, log)
     try {
       await consumer.join()
@@ -118,17 +126,18 @@ export class RedisStreamLog implements StreamLog {
     return this.#control.send<string[]>(['SMEMBERS', STREAM_REGISTRY_KEY])
   }
 
-  /** How long Redis takes to answer, in ms. */
+  /** How long Redis takes to answer, in ms; of a cluster, all its masters. */
   async ping(): Promise<number> {
     const start = performance.now()
-    await this.#control.send(['PING'])
+    await Promise.all(this.#control.masters().map((server) => server.send(['PING'])))
     return performance.now() - start
   }
 
   /** Waits for what is being published; consumers leave before. */
   async close(): Promise<void> {
-    await this.#appender.idle()
-    await Promise.all([this.#publishing.close(), this.#control.close(), this.#reader.close()])
+    await this.#appenders.close()
+    const parts = [this.#publishing, this.#control, this.#reader, this.#servers]
+    await Promise.all(parts.map((part) => part.close()))
   }
 }
 

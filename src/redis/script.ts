@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Connection } from './connection.ts'
+import type { Sender } from './connection.ts'
 import { replyCode } from './errors.ts'
 
 /** Consuming goes on when the memory of Redis is full: what is there can be settled whether or not more fits. */
@@ -18,13 +18,13 @@ export class Script<Reply> {
     this.#sha = createHash('sha1').update(this.#source).digest('hex')
   }
 
-  async run(connection: Connection, keys: readonly string[], args: readonly string[]): Promise<Reply> {
+  async run(sender: Sender, keys: readonly string[], args: readonly string[]): Promise<Reply> {
     const rest = [String(keys.length), ...keys, ...args]
     try {
-      return await connection.send<Reply>(['EVALSHA', this.#sha, ...rest])
+      return await sender.send<Reply>(['EVALSHA', this.#sha, ...rest])
     } catch (error) {
       if (replyCode(error) !== 'NOSCRIPT') throw error
-      return connection.send<Reply>(['EVAL', this.#source, ...rest])
+      return sender.send<Reply>(['EVAL', this.#source, ...rest])
     }
   }
 }

@@ -3,7 +3,7 @@ import { failureOf, until } from '../../test/support/until.ts'
 import { useProxy } from '../../test/support/use-proxy.ts'
 import { useRedis } from '../../test/support/use-redis.ts'
 import { FIRST_POSITION } from '../core/position.ts'
-import { Connection } from './connection.ts'
+import { openConnection } from './connections/servers.ts'
 import { RedisStreamLog } from './redis-log.ts'
 import { StreamReader } from './stream-reader.ts'
 
@@ -55,7 +55,7 @@ test('an abort ends a waiting read and its connection', async () => {
 /** A reader to which something happens at the moment when its connection has been made. */
 function readerWith(onConnected: (reader: StreamReader) => void): StreamReader {
   const reader: StreamReader = new StreamReader(admin, async () => {
-    const connection = await Connection.open({ url: server.url }, 'millrace-reader')
+    const connection = await openConnection({ url: server.url }, 'millrace-reader')
     onConnected(reader)
     return connection
   })

@@ -6,7 +6,7 @@ import { useEach } from '../../test/support/use.ts'
 import { resolveRetention } from '../core/retention-policy.ts'
 import type { AbandonedGroup, Retention } from '../core/retention.ts'
 import type { Log } from '../core/service.ts'
-import { Connection } from '../redis/connection.ts'
+import { openConnection } from '../redis/connections/servers.ts'
 import { fill, targetOf } from '../redis/retention/retention-lab.ts'
 import { RedisRetention, retentionKey } from '../redis/retention/retention.ts'
 import { RetentionService, type RetentionServiceOptions } from './retention-service.ts'
@@ -16,7 +16,7 @@ const HOUR_MS = 3_600_000
 const { server, admin: redis } = useRedis()
 const proxy = useProxy(server)
 const throughProxy = useEach(
-  () => Connection.open({ url: proxy.url('redis'), commandTimeoutMs: 300 }, 'test-retention'),
+  () => openConnection({ url: proxy.url('redis'), commandTimeoutMs: 300 }, 'test-retention'),
   (connection) => connection.close(),
 )
 let services: RetentionService[]
@@ -132,7 +132,7 @@ describe('the service', () => {
   })
 
   test('stops within its deadline though Redis does not answer', async () => {
-    const mute = await Connection.open({ url: proxy.url('redis'), commandTimeoutMs: 60_000 }, 'test-mute')
+    const mute = await openConnection({ url: proxy.url('redis'), commandTimeoutMs: 60_000 }, 'test-mute')
     proxy.swallow('both')
     const service = await run({ targets: [keep(7)] }, new RedisRetention(mute))
     const begun = performance.now()

@@ -11,7 +11,7 @@ import { positionTime } from '../core/position.ts'
 import type { DueEntries, NewScheduledEntry } from '../core/schedule.ts'
 import type { Log } from '../core/service.ts'
 import { startTestRedis } from '../engines/test-servers.ts'
-import { Connection } from '../redis/connection.ts'
+import { openConnection } from '../redis/connections/servers.ts'
 import { scheduleKeys } from '../redis/schedule/schedule-keys.ts'
 import { RedisSchedule } from '../redis/schedule/schedule.ts'
 import { ScheduleMover } from './schedule-mover.ts'
@@ -253,7 +253,7 @@ describe('whatever ends', () => {
     const mortal = await startTestRedis({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] })
     const own = await RedisSchedule.open({ url: mortal.url, commandTimeoutMs: 500 })
     const mover = new ScheduleMover(own)
-    const client = await Connection.open({ url: mortal.url }, 'test-admin')
+    const client = await openConnection({ url: mortal.url }, 'test-admin')
     const count = () => client.send<number>(['XLEN', stream])
     try {
       await mover.start()

@@ -6,7 +6,7 @@ import { useRedis } from '../../test/support/use-redis.ts'
 import { useEach } from '../../test/support/use.ts'
 import { GROUP } from '../../test/support/worker-lab.ts'
 import type { Delivery } from '../core/delivery.ts'
-import { Connection } from '../redis/connection.ts'
+import { openConnection } from '../redis/connections/servers.ts'
 import { deadLetterKey } from '../redis/keys.ts'
 
 const { server, admin } = useRedis()
@@ -192,7 +192,7 @@ describe('Redis can not for a while', () => {
     const tally = new Tally()
     await admin.send(['CONFIG', 'SET', 'busy-reply-threshold', '20'])
     await lab.start(tally.handler)
-    const busy = await Connection.open({ url: server.url }, 'test-busy')
+    const busy = await openConnection({ url: server.url }, 'test-busy')
     const running = busy.send(['EVAL', 'while true do end', '0'], 20_000).catch(() => {})
     const isBusy = () =>
       admin.send(['PING']).then(

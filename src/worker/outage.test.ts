@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { until } from '../../test/support/until.ts'
 import { GROUP, Lab } from '../../test/support/worker-lab.ts'
 import { startTestRedis, type TestServer } from '../engines/test-servers.ts'
-import { Connection } from '../redis/connection.ts'
+import { openConnection } from '../redis/connections/servers.ts'
 import { RedisStreamLog } from '../redis/redis-log.ts'
 
 const EVENTS = 5_000
@@ -59,7 +59,7 @@ test('Redis is killed and started again under load: nothing that was accepted is
   expect(accepted.length).toBe(EVENTS)
   await until('all of them', () => accepted.every((position) => seen.has(position)), 30_000)
 
-  const admin = await Connection.open({ url: server.url }, 'test-admin')
+  const admin = await openConnection({ url: server.url }, 'test-admin')
   const pending = async () => (await admin.send<[number]>(['XPENDING', stream, GROUP]))[0]
   await until('the settlement', async () => (await pending()) === 0)
   expect(await admin.send(['XLEN', stream])).toBe(EVENTS)

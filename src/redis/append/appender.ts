@@ -3,6 +3,7 @@ import { sizeOf } from '../../core/entry-size.ts'
 import { MillraceError } from '../../core/errors.ts'
 import type { NewEntry } from '../../core/stream-log.ts'
 import { nextBatch, writeBatch, type Sized } from './batch.ts'
+import { writeDurably } from './durable.ts'
 import type { Connection } from '../connection.ts'
 import { canWait, notAStream, replyCode } from '../errors.ts'
 
@@ -99,8 +100,8 @@ export class Appender {
       const call = new Call(entries.length, performance.now() + this.#options.offlineTimeoutMs, resolve)
       const lane = this.#lane(stream)
       for (let index = 0; index < entries.length; index++) {
-        const { fields, idempotencyKey } = entries[index]!
-        this.#enqueue(lane, { fields, idempotencyKey, size: sizeOf(fields), call, index })
+        const { fields, idempotencyKey, durability } = entries[index]!
+        this.#enqueue(lane, { fields, idempotencyKey, durability, size: sizeOf(fields), call, index })
       }
       this.#schedule(stream, lane)
     })
@@ -166,14 +167,22 @@ export class Appender {
   /** Settles every entry of the batch, come what may. */
   async #deliver(shipment: Shipment): Promise<void> {
     const { stream, batch, expiresAt } = shipment
-    if (!this.#connection.ready) await this.#connection.whenReady(expiresAt - performance.now())
     let results: Result[]
     try {
-      results = await writeBatch(this.#connection, stream, batch, this.#options.idempotencyTtlMs)
+      await this.#connection.whenReady(expiresAt - performance.now(), stream)
+      results = await this.#write(stream, batch)
     } catch (error) {
       return this.#recover(shipment, error as MillraceError)
     }
     batch.forEach((parcel, index) => this.#settle(parcel, results[index]!))
+  }
+
+  #write(stream: string, batch: readonly Parcel[]): Promise<Result[]> {
+    const [{ durability }] = batch as [Parcel]
+    const { idempotencyTtlMs } = this.#options
+    return durability
+      ? writeDurably(this.#connection, stream, batch, idempotencyTtlMs, durability)
+      : writeBatch(this.#connection, stream, batch, idempotencyTtlMs)
   }
 
   async #recover(shipment: Shipment, error: MillraceError): Promise<void> {

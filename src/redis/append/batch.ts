@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { MillraceError } from '../../core/errors.ts'
 import { appendOnceScript, appendScript } from './append-scripts.ts'
-import type { Connection } from '../connection.ts'
+import type { Durability } from '../../core/stream-log.ts'
+import type { Sender } from '../connection.ts'
 import { idempotencyKey } from '../keys.ts'
 
 /** Longer batches hold up other clients: 250 entries of 100 KB took 53 ms. */
@@ -16,6 +17,7 @@ const MAX_SCRIPT_FIELDS = 1_000
 export interface Sized {
   readonly fields: readonly string[]
   readonly idempotencyKey: string | undefined
+  readonly durability?: Durability | undefined
   readonly size: number
 }
 
@@ -26,6 +28,7 @@ export function nextBatch<E extends Sized>(queue: readonly E[], start: number): 
   for (let index = start; index < queue.length && batch.length < MAX_BATCH_ENTRIES; index++) {
     const entry = queue[index]!
     if (batch.length > 0 && (isLarge(entry) || size + entry.size > MAX_BATCH_BYTES)) break
+    if (!sameDurability(entry.durability, queue[start]!.durability)) break
     batch.push(entry)
     size += entry.size
     if (isLarge(entry)) break
@@ -33,23 +36,26 @@ export function nextBatch<E extends Sized>(queue: readonly E[], start: number): 
   return batch
 }
 
+const sameDurability = (a: Durability | undefined, b: Durability | undefined): boolean =>
+  a === b || (a?.replicas === b?.replicas && a?.timeoutMs === b?.timeoutMs)
+
 const isLarge = ({ fields, size }: Sized) => size >= LARGE_ENTRY_BYTES || fields.length > MAX_SCRIPT_FIELDS
 
 /** Writes one batch with one command. Answers in the order of its entries. */
 export async function writeBatch(
-  connection: Connection,
+  sender: Sender,
   stream: string,
   entries: readonly Sized[],
   ttlMs: number,
 ): Promise<(string | MillraceError)[]> {
   const [first] = entries
   if (entries.some((entry) => entry.idempotencyKey !== undefined)) {
-    return writeOnce(connection, stream, entries, ttlMs)
+    return writeOnce(sender, stream, entries, ttlMs)
   }
   if (entries.length === 1 && isLarge(first!)) {
-    return [await connection.send<string>(['XADD', stream, '*', ...first!.fields])]
+    return [await sender.send<string>(['XADD', stream, '*', ...first!.fields])]
   }
-  return appendScript.run(connection, [stream], runsOfOneShape(entries))
+  return appendScript.run(sender, [stream], runsOfOneShape(entries))
 }
 
 /** Naming the fields once per run and not once per entry makes half as much again in throughput. */
@@ -75,7 +81,7 @@ function sameShape(a: readonly string[], b: readonly string[]): boolean {
   return true
 }
 
-async function writeOnce(connection: Connection, stream: string, entries: readonly Sized[], ttlMs: number) {
+async function writeOnce(sender: Sender, stream: string, entries: readonly Sized[], ttlMs: number) {
   const keys = [stream]
   const args = [String(ttlMs)]
   for (const { fields, idempotencyKey: key } of entries) {
@@ -83,7 +89,7 @@ async function writeOnce(connection: Connection, stream: string, entries: readon
     else args.push(String(keys.push(idempotencyKey(stream, key))), digestOf(fields))
     args.push(String(fields.length), ...fields)
   }
-  const replies = await appendOnceScript.run(connection, keys, args)
+  const replies = await appendOnceScript.run(sender, keys, args)
   return replies.map((reply, index) => (reply === '!' ? conflict(entries[index]!) : reply))
 }
 

@@ -11,25 +11,28 @@ const STEPS_PER_CALL = 20
  * Finds dead letters by the names of their keys: a list of them would be a key in another slot, which no script that
  * buries a letter could write to. A part of the keys a call.
  */
-export async function findStreams(connection: Connection, after = '0'): Promise<DeadLetterStreams> {
-  if (!/^\d{1,20}$/.test(after)) {
+export async function findStreams(connection: Connection, after = '0:0'): Promise<DeadLetterStreams> {
+  const [, server, from] = /^(\d{1,4}):(\d{1,20})$/.exec(after) ?? []
+  if (from === undefined) {
     throw new InvalidError('CONFIGURATION_INVALID', 'there is no such page', [
       { path: 'after', message: 'must be `next` of the page before' },
     ])
   }
   const found = new Map<string, number>()
-  let cursor = after
-  for (let step = 0; step < STEPS_PER_CALL; step++) {
+  const masters = connection.masters()
+  let at = Number(server)
+  let cursor = from
+  for (let step = 0; step < STEPS_PER_CALL && at < masters.length; step++) {
     const args = ['SCAN', cursor, 'MATCH', '*dead-letter', 'COUNT', String(KEYS_PER_STEP), 'TYPE', 'stream']
-    const [next, keys] = await connection.send<[string, string[]]>(args)
+    const [next, keys] = await masters[at]!.send<[string, string[]]>(args)
     for (const stream of await Promise.all(keys.map((key) => streamOf(connection, key)))) {
       if (stream !== undefined) found.set(stream.name, stream.letters)
     }
     cursor = next
-    if (cursor === '0') break
+    if (cursor === '0') at++
   }
   const streams = [...found].map(([stream, letters]) => ({ stream, letters }))
-  return cursor === '0' ? { streams } : { streams, next: cursor }
+  return at === masters.length ? { streams } : { streams, next: `${at}:${cursor}` }
 }
 
 /** The key's own letters say which stream it belongs to; a key that only looks like ours is left out. */

@@ -7,7 +7,7 @@ import type { InvalidError } from '../../core/errors.ts'
 import type { Claim, Consumer } from '../../core/stream-log.ts'
 import { startFaultProxy } from '../../testing/fault-proxy.ts'
 import { RedisActionRecords } from '../operations/action-record.ts'
-import { Connection } from '../connection.ts'
+import { openConnection } from '../connections/servers.ts'
 import { editsKey } from './dead-letter-keys.ts'
 import { RedisDeadLetters } from './dead-letters.ts'
 import { COPY_FIELDS, deadLetterKey, inletKey } from '../keys.ts'
@@ -428,7 +428,7 @@ describe('redrive', () => {
     await bury(events(3))
     const found = ids(await all())
     const proxy = await startFaultProxy({ port: server.port })
-    const far = await Connection.open({ url: proxy.url('redis'), commandTimeoutMs: 500 }, 'far')
+    const far = await openConnection({ url: proxy.url('redis'), commandTimeoutMs: 500 }, 'far')
     const remote = new RedisDeadLetters(far)
     // Both scripts are known to the server, so that one reply is that of the deed itself.
     await remote.redrive(stream, { ids: ['1-1'] }, ada)
@@ -438,7 +438,7 @@ describe('redrive', () => {
     const error = await failureOf(remote.redrive(stream, { ids: found.slice(1) }, ada))
     await dropped
     expect(error.code).toBe('REDIS_UNCERTAIN')
-    await until('the connection', () => far.ready)
+    await until('the connection', () => far.serverOf('').ready)
     expect(await remote.redrive(stream, { ids: found }, ada)).toMatchObject({ done: 0, missing: 3 })
     expect(await inlet()).toHaveLength(3)
     await far.close()

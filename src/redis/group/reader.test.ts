@@ -1,7 +1,8 @@
 import { setImmediate as immediate } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startTestRedis, type TestServer } from '../../engines/test-servers.ts'
-import { Connection } from '../connection.ts'
+import type { Connection } from '../connection.ts'
+import { openConnection } from '../connections/servers.ts'
 import { Reader } from './reader.ts'
 
 const BLOCK_MS = 5_000
@@ -12,9 +13,9 @@ let reader: Reader
 
 beforeAll(async () => {
   server = await startTestRedis()
-  control = await Connection.open({ url: server.url }, 'control')
+  control = await openConnection({ url: server.url }, 'control')
   await control.send(['XGROUP', 'CREATE', 's', 'g', '0', 'MKSTREAM'])
-  const connection = await Connection.open({ url: server.url }, 'reader')
+  const connection = await openConnection({ url: server.url }, 'reader')
   reader = new Reader(connection, control, { stream: 's', group: 'g', consumer: 'c' })
 })
 afterAll(async () => {
@@ -38,4 +39,11 @@ test('a read that is ended right after another one was woken does not wait to it
     expect(await second).toEqual([])
   }
   expect(performance.now() - before).toBeLessThan(BLOCK_MS)
+})
+
+test('reads that do not wait are not held up by the tick of an idle server', async () => {
+  const before = performance.now()
+  for (let round = 0; round < 50; round++)
+    expect(await reader.read(1, 0, new AbortController().signal)).toEqual([])
+  expect(performance.now() - before).toBeLessThan(2_500)
 })

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { MillraceError } from '../../core/errors.ts'
 import type { Claim } from '../../core/stream-log.ts'
-import type { Connection } from '../connection.ts'
+import type { Connection, ServerConnection } from '../connection.ts'
+import { nameOf } from '../connections/address.ts'
 
 /** What a reply may take beyond BLOCK before the connection counts as dead: half-open ones are noticed within 2 s. */
 const REPLY_GRACE_MS = 1_500
@@ -18,7 +19,8 @@ export class Reader {
   readonly #command: readonly string[]
   readonly #stream: string
   #clientId = ''
-  #clientIdEpoch = -1
+  /** Who told it, and on which socket. */
+  #knownTo: { server: ServerConnection; epoch: number } | undefined
   #reading = false
   /** Counts reads, so that each is woken by itself: waking one must not be taken for waking the next. */
   #reads = 0
@@ -46,7 +48,10 @@ export class Reader {
     return (await this.#block(['XREAD', 'COUNT', '1'], after, blockMs, signal)) !== null
   }
 
-  /** Never BLOCK 0: a read that never returns can't be told from a dead one. */
+  /**
+   * Never BLOCK 0: a read that never returns can't be told from a dead one. Nor BLOCK 1 for one that does not wait: a
+   * server that is idle notices its end with the next tick only, 100 ms later.
+   */
   async #block(command: string[], after: string, blockMs: number, signal: AbortSignal): Promise<ReadReply> {
     if (!signal.aborted) await this.#learnClientId()
     if (signal.aborted) return null
@@ -55,8 +60,8 @@ export class Reader {
     this.#reading = true
     this.#reads++
     try {
-      const block = String(Math.max(1, Math.ceil(blockMs)))
-      const args = [...command, 'BLOCK', block, 'STREAMS', this.#stream, after]
+      const block = blockMs > 0 ? ['BLOCK', String(Math.ceil(blockMs))] : []
+      const args = [...command, ...block, 'STREAMS', this.#stream, after]
       return await this.#connection.send<ReadReply>(args, blockMs + REPLY_GRACE_MS)
     } catch (error) {
       if ((error as MillraceError).code === 'REDIS_UNCERTAIN') this.#probeControl()
@@ -69,7 +74,10 @@ export class Reader {
 
   /** What made this connection fall silent often did so to the other one, where a command may wait for longer. */
   #probeControl(): void {
-    this.#control.send(['PING'], PROBE_MS).catch(() => {})
+    this.#control
+      .serverOf(this.#stream)
+      .send(['PING'], PROBE_MS)
+      .catch(() => {})
   }
 
   /** Ends a read that waits, with nothing. */
@@ -82,10 +90,11 @@ export class Reader {
   }
 
   async #learnClientId(): Promise<void> {
-    const { epoch } = this.#connection
-    if (epoch === this.#clientIdEpoch) return
-    this.#clientId = String(await this.#connection.send(['CLIENT', 'ID']))
-    this.#clientIdEpoch = epoch
+    const server = this.#connection.serverOf(this.#stream)
+    const { epoch } = server
+    if (server === this.#knownTo?.server && epoch === this.#knownTo.epoch) return
+    this.#clientId = String(await server.send(['CLIENT', 'ID']))
+    this.#knownTo = { server, epoch }
   }
 
   /**
@@ -98,7 +107,10 @@ export class Reader {
     if (this.#woken === read) return
     this.#woken = read
     while (this.#reading && this.#reads === read) {
-      const woken = await this.#control.send<number>(['CLIENT', 'UNBLOCK', this.#clientId]).catch(() => 1)
+      const server = this.#control.serverOf(this.#stream)
+      // After a change of masters the number would be that of another client.
+      if (!this.#knownTo || nameOf(server.address) !== nameOf(this.#knownTo.server.address)) break
+      const woken = await server.send<number>(['CLIENT', 'UNBLOCK', this.#clientId]).catch(() => 1)
       if (woken === 1) break
       await sleep(WAKE_RETRY_MS)
     }

@@ -6,7 +6,7 @@ import type { ReplayProgress, ReplayRequest } from '../../core/replay.ts'
 import type { Claim } from '../../core/stream-log.ts'
 import { startFaultProxy } from '../../testing/fault-proxy.ts'
 import { RedisActionRecords } from '../operations/action-record.ts'
-import { Connection } from '../connection.ts'
+import { openConnection } from '../connections/servers.ts'
 import { holdsKey, RedisHolds } from '../retention/holds.ts'
 import { COPY_FIELDS, inletKey } from '../keys.ts'
 import { replayKey } from './replay-keys.ts'
@@ -224,7 +224,7 @@ describe('progress', () => {
     await createGroup()
     const positions = await publish(60)
     const proxy = await startFaultProxy({ port: server.port })
-    const far = await Connection.open({ url: proxy.url('redis'), commandTimeoutMs: 300 }, 'far')
+    const far = await openConnection({ url: proxy.url('redis'), commandTimeoutMs: 300 }, 'far')
     let steps = 0
     const result = await new RedisReplays(far).replay({
       name: 'again',
@@ -283,7 +283,7 @@ describe('the hold', () => {
   test('stays with one whose process died, until it is taken up or abandoned', async () => {
     await createGroup()
     await publish(30)
-    const dying = await Connection.open({ url: server.url }, 'dying')
+    const dying = await openConnection({ url: server.url }, 'dying')
     const death = new RedisReplays(dying).replay({
       name: 'again',
       stream,

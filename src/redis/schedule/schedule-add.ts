@@ -86,11 +86,11 @@ export class ScheduleAdder {
   async #write(stream: string, batch: readonly Parcel[]): Promise<Result[]> {
     const until = performance.now() + this.#options.offlineTimeoutMs
     for (;;) {
-      const announced = await this.#whenPossible(until, canAnnounceAgain, () =>
+      const announced = await this.#whenPossible(SCHEDULED_STREAMS_KEY, until, canAnnounceAgain, () =>
         announceScript.run(this.#connection, [SCHEDULED_STREAMS_KEY], [stream]),
       )
       const { keys, args } = this.#command(stream, batch, announced)
-      const reply = await this.#whenPossible(until, canWait, () =>
+      const reply = await this.#whenPossible(stream, until, canWait, () =>
         addScript.run(this.#connection, keys, args),
       )
       if (reply.length === 0) continue
@@ -100,13 +100,14 @@ export class ScheduleAdder {
   }
 
   async #whenPossible<T>(
+    key: string,
     until: number,
     again: (error: MillraceError) => boolean,
     call: () => Promise<T>,
   ): Promise<T> {
     for (;;) {
-      if (!this.#connection.ready) await this.#connection.whenReady(until - performance.now())
       try {
+        await this.#connection.whenReady(until - performance.now(), key)
         return await call()
       } catch (error) {
         if (performance.now() >= until || !again(error as MillraceError)) throw error

@@ -8,7 +8,8 @@ import type {
   TickMemory,
   WaitingPage,
 } from '../../core/schedule.ts'
-import { Connection, type ConnectionOptions } from '../connection.ts'
+import type { Connection, ConnectionOptions } from '../connection.ts'
+import { openConnection } from '../connections/servers.ts'
 import { notAStream, replyCode } from '../errors.ts'
 import { ANNOUNCED_MS, ScheduleAdder, type ScheduleOptions } from './schedule-add.ts'
 import { SCHEDULED_STREAMS_KEY, scheduleKeys, TICKS_KEY } from './schedule-keys.ts'
@@ -57,8 +58,8 @@ export class RedisSchedule implements ScheduledEvents, DueEntries, TickMemory {
    */
   static async open(options: RedisScheduleOptions): Promise<RedisSchedule> {
     const name = options.clientName ?? 'millrace'
-    const connection = await Connection.open(options, `${name}-schedule`)
-    const openWatch = () => Connection.open(options, `${name}-schedule-watch`)
+    const connection = await openConnection(options, `${name}-schedule`)
+    const openWatch = () => openConnection(options, `${name}-schedule-watch`)
     return new RedisSchedule(connection, openWatch, options)
   }
 

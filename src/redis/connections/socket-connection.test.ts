@@ -1,28 +1,31 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { failureOf, until } from '../../test/support/until.ts'
-import { useProxy } from '../../test/support/use-proxy.ts'
-import { useRedisServer } from '../../test/support/use-redis.ts'
-import type { MillraceError } from '../core/errors.ts'
-import { startTestRedis } from '../engines/test-servers.ts'
-import { startFaultProxy } from '../testing/fault-proxy.ts'
-import { Connection, type ConnectionOptions } from './connection.ts'
+import { failureOf, until } from '../../../test/support/until.ts'
+import { useProxy } from '../../../test/support/use-proxy.ts'
+import { useRedisServer } from '../../../test/support/use-redis.ts'
+import type { MillraceError } from '../../core/errors.ts'
+import { startTestRedis } from '../../engines/test-servers.ts'
+import { startFaultProxy } from '../../testing/fault-proxy.ts'
+import type { ConnectionOptions } from '../connection.ts'
+import { openConnection } from './servers.ts'
+import { SocketConnection } from './socket-connection.ts'
 
 const server = useRedisServer()
 const proxy = useProxy(server)
-let opened: Connection[]
+let opened: SocketConnection[]
 
 beforeEach(() => {
   opened = []
 })
 afterEach(() => Promise.all(opened.map((connection) => connection.close())))
 
-async function open(options: Partial<ConnectionOptions> = {}): Promise<Connection> {
-  const connection = await Connection.open({ url: proxy.url('redis'), ...options }, 'test')
+async function open(options: Partial<ConnectionOptions> = {}): Promise<SocketConnection> {
+  const connection = await openConnection({ url: proxy.url('redis'), ...options }, 'test')
+  if (!(connection instanceof SocketConnection)) throw new Error('one server has one socket')
   opened.push(connection)
   return connection
 }
 
-const works = (connection: Connection) => until('a reply', () => connection.send(['PING']))
+const works = (connection: SocketConnection) => until('a reply', () => connection.send(['PING']))
 
 describe('the first connect', () => {
   const freePort = async () => {

@@ -1,0 +1,19 @@
+/** Commands whose key is not the first argument, and where it is instead. */
+const KEY_AT: Readonly<Record<string, number>> = {
+  EVAL: 3,
+  EVALSHA: 3,
+  OBJECT: 2,
+  XGROUP: 2,
+  XINFO: 2,
+}
+
+/** Commands for the server that gets them. */
+const KEYLESS = new Set(['CLIENT', 'CONFIG', 'INFO', 'PING', 'ROLE', 'SCAN', 'SCRIPT', 'TIME', 'WAIT'])
+
+/** The key by which a cluster finds the server of a command; undefined where any will do. All keys of one are of one slot. */
+export function commandKey(args: readonly string[]): string | undefined {
+  const name = args[0]!.toUpperCase()
+  if (KEYLESS.has(name)) return undefined
+  if (name === 'XREAD' || name === 'XREADGROUP') return args[args.indexOf('STREAMS') + 1]
+  return args[KEY_AT[name] ?? 1]
+}

@@ -1,0 +1,77 @@
+import { MillraceError } from '../../core/errors.ts'
+import type { Address } from './address.ts'
+import { nameOf } from './address.ts'
+import type { SocketConnection } from './socket-connection.ts'
+
+/** How long a Sentinel may take to answer. One that is frozen must not hold up a failover. */
+const ANSWER_MS = 1_000
+
+/** What one Sentinel says of the master. */
+interface Testimony {
+  readonly address: Address
+  /** Grows with every failover: the larger one is the newer one. */
+  readonly epoch: number
+}
+
+/** Asks the Sentinels who is the master: as soon as most of them agree, or else the newest of what was answered. */
+export class Sentinels {
+  readonly #name: string
+  readonly #sentinels: readonly SocketConnection[]
+
+  constructor(name: string, sentinels: readonly SocketConnection[]) {
+    this.#name = name
+    this.#sentinels = sentinels
+  }
+
+  /** @throws MillraceError `REDIS_UNAVAILABLE` when none of them knows */
+  master(): Promise<Address> {
+    const heard: Testimony[] = []
+    const faults: Error[] = []
+    const all = this.#sentinels.length
+    return new Promise((resolve, reject) => {
+      const consider = () => {
+        const newest = heard.reduce<Testimony | undefined>(
+          (a, b) => (a && a.epoch >= b.epoch ? a : b),
+          undefined,
+        )
+        const agreeing = heard.filter(({ address }) => newest && nameOf(address) === nameOf(newest.address))
+        if (newest && agreeing.length > all / 2) resolve(newest.address)
+        if (heard.length + faults.length < all) return
+        if (newest) resolve(newest.address)
+        else reject(unknownMaster(this.#name, faults))
+      }
+      for (const sentinel of this.#sentinels) {
+        this.#ask(sentinel)
+          .then((testimony) => heard.push(testimony))
+          .catch((error: Error) => faults.push(error))
+          .finally(consider)
+      }
+    })
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#sentinels.map((sentinel) => sentinel.close()))
+  }
+
+  async #ask(sentinel: SocketConnection): Promise<Testimony> {
+    // The address that the first one tells is the old one for longer, while replicas are turned to the new master.
+    const [state, address] = await Promise.all([
+      sentinel.send<string[]>(['SENTINEL', 'MASTER', this.#name], ANSWER_MS),
+      sentinel.send<[string, string] | null>(['SENTINEL', 'GET-MASTER-ADDR-BY-NAME', this.#name], ANSWER_MS),
+    ])
+    if (!address) throw new Error(`a Sentinel does not know "${this.#name}"`)
+    const epoch = Number(state[state.indexOf('config-epoch') + 1])
+    return { address: { host: address[0], port: Number(address[1]) }, epoch }
+  }
+}
+
+function unknownMaster(name: string, faults: readonly Error[]): MillraceError {
+  const reasons = [...new Set(faults.map(({ message }) => message))].join('; ')
+  return new MillraceError(
+    'REDIS_UNAVAILABLE',
+    `no Sentinel says where the master "${name}" is: ${reasons}`,
+    {
+      cause: faults[0],
+    },
+  )
+}

@@ -1,0 +1,317 @@
+import { createClient, type RedisClientType } from '@redis/client'
+import type { MillraceError } from '../../core/errors.ts'
+import { noLog, type Log } from '../../core/service.ts'
+import type { Connection, ConnectionOptions, Sender, ServerConnection } from '../connection.ts'
+import { closedError, offlineError, replyCode, toCommandError } from '../errors.ts'
+import type { Access } from './access.ts'
+import type { Address } from './address.ts'
+
+/** Where a connection leads to. */
+export interface Route {
+  /** Asked before every attempt to connect. */
+  locate(): Promise<Address>
+  readonly access: Access
+  /** Where it leads to, when that is known before. */
+  readonly address?: Address
+  /** Whether whoever is found there must say of itself that it is a master. */
+  readonly mastersOnly?: boolean
+}
+
+const DEFAULT_CONNECT_TIMEOUT_MS = 10_000
+const DEFAULT_COMMAND_TIMEOUT_MS = 5_000
+/** Longest pause between two attempts to reconnect: Redis is back in use within 2 s of being ready. */
+const MAX_RECONNECT_DELAY_MS = 1_000
+const NOT_YET_KNOWN: Address = { host: 'unknown', port: 0 }
+
+/** To one address, for ever. */
+export const routeTo = (address: Address, access: Access): Route => ({
+  locate: async () => address,
+  access,
+  address,
+})
+
+/**
+ * One connection that mends itself. A command that gets no reply within its deadline takes the connection with it:
+ * on a half-open socket nothing else would ever notice. Each socket has a client of its own, made where the route leads
+ * to by then; the client's own queue is off.
+ */
+export class SocketConnection implements Connection, ServerConnection {
+  readonly #route: Route
+  readonly #options: ConnectionOptions
+  readonly #name: string
+  readonly #log: Log
+  readonly #onClose: () => void
+  #address: Address
+  /** The one that commands are sent on, or that is being opened. */
+  #client: RedisClientType | undefined
+  #ready = false
+  #closed = false
+  #epoch = 0
+  /** When the connection may next be made anew because its server is a replica. */
+  #moveOnAt = 0
+  #first: Promise<void> | undefined
+  #timer: NodeJS.Timeout | undefined
+  readonly #waiters = new Set<() => void>()
+
+  /** @param name shown by CLIENT LIST */
+  constructor(route: Route, options: ConnectionOptions, name: string, onClose = () => {}) {
+    this.#route = route
+    this.#address = route.address ?? NOT_YET_KNOWN
+    this.#options = options
+    this.#name = name
+    this.#log = options.log ?? noLog
+    this.#onClose = onClose
+  }
+
+  /**
+   * Makes one attempt to connect. After a first success it reconnects for ever, by itself.
+   *
+   * @throws what the attempt failed with; the connection is closed then
+   */
+  async open(): Promise<void> {
+    try {
+      await this.attempt()
+    } catch (error) {
+      await this.close()
+      throw error
+    }
+  }
+
+  /** Connects, and goes on trying if need be. Commands that are sent meanwhile wait for the first attempt. */
+  start(): void {
+    this.#first = this.attempt().catch((error: unknown) => this.#retry(error as Error, 1))
+  }
+
+  get address(): Address {
+    return this.#address
+  }
+
+  get ready(): boolean {
+    return this.#ready
+  }
+
+  get epoch(): number {
+    return this.#epoch
+  }
+
+  send<T = unknown>(args: readonly string[], deadlineMs?: number): Promise<T> {
+    return this.#first
+      ? this.#first.then(() => this.#send(this.#client, args, deadlineMs))
+      : this.#send(this.#client, args, deadlineMs)
+  }
+
+  async together<T>(_key: string, work: (socket: Sender) => Promise<T>): Promise<T> {
+    await this.#first
+    const client = this.#client
+    return work({ send: (args, deadlineMs) => this.#send(client, args, deadlineMs) })
+  }
+
+  /** The same, for a key that is being moved here. */
+  async asking<T>(work: (socket: Sender) => Promise<T>): Promise<T> {
+    await this.#first
+    const client = this.#client
+    return work({
+      send: (args, deadlineMs) => {
+        // It counts for the next command on this socket, and both are written in one go.
+        this.#send(client, ['ASKING']).catch(() => {})
+        return this.#send(client, args, deadlineMs)
+      },
+    })
+  }
+
+  serverOf(): ServerConnection {
+    return this
+  }
+
+  masters(): ServerConnection[] {
+    return [this]
+  }
+
+  async whenReady(timeoutMs: number): Promise<void> {
+    if (this.ready || this.#closed) return
+    await new Promise<void>((resolve) => {
+      const wake = () => {
+        clearTimeout(timer)
+        this.#waiters.delete(wake)
+        resolve()
+      }
+      const timer = setTimeout(wake, timeoutMs)
+      this.#waiters.add(wake)
+    })
+  }
+
+  /** Goes where the route leads to by now, at once; commands under way fail as uncertain. */
+  moveOn(reason: string): void {
+    const client = this.#client
+    if (client) this.#replace(client, reason)
+    if (this.#timer) this.#reconnect(0, 0)
+  }
+
+  async close(): Promise<void> {
+    if (!this.#closed) this.#onClose()
+    this.#closed = true
+    clearTimeout(this.#timer)
+    this.#leave(this.#client)
+    this.#wake()
+  }
+
+  async #send<T>(
+    client: RedisClientType | undefined,
+    args: readonly string[],
+    deadlineMs?: number,
+  ): Promise<T> {
+    if (this.#closed) throw closedError()
+    if (!client || client !== this.#client || !this.#ready) throw offlineError()
+    const ms = deadlineMs ?? this.#options.commandTimeoutMs ?? DEFAULT_COMMAND_TIMEOUT_MS
+    let waiting = true
+    const judge = () => waiting && this.#replace(client, `no reply to ${args[0]} within ${ms} ms`)
+    // Where it was this process that had no time, the reply is there: it is read before anybody is blamed.
+    const timer = setTimeout(() => setImmediate(judge), ms)
+    try {
+      return await client.sendCommand<T>(args)
+    } catch (error) {
+      throw this.#leaveReplica(client, toCommandError(error))
+    } finally {
+      waiting = false
+      clearTimeout(timer)
+    }
+  }
+
+  /** Connects once, to where the route leads to. */
+  async attempt(): Promise<void> {
+    const address = await this.#route.locate()
+    if (this.#closed) throw closedError()
+    const client = this.#createClient(address)
+    this.#client = client
+    this.#address = address
+    const unlimited = this.#limitHandshake(client)
+    try {
+      await client.connect()
+      if (this.#route.mastersOnly) await checkMaster(client)
+    } catch (error) {
+      if (this.#client === client) this.#leave(client)
+      throw unlimited() ?? error
+    } finally {
+      unlimited()
+    }
+    if (this.#client !== client) throw offlineError()
+    this.#ready = true
+    this.#first = undefined
+    this.#epoch++
+    this.#wake()
+  }
+
+  /** The client waits for ever for the answers to its first commands, on a socket that is dead but open. */
+  #limitHandshake(client: RedisClientType): () => Error | undefined {
+    const ms = this.#connectTimeoutMs
+    let verdict: Error | undefined
+    const timer = setTimeout(() => {
+      verdict = new Error(`no answer within ${ms} ms`)
+      client.destroy()
+    }, ms)
+    return () => {
+      clearTimeout(timer)
+      return verdict
+    }
+  }
+
+  #createClient({ host, port }: Address): RedisClientType {
+    const { username, password, database, tls } = this.#route.access
+    const client = createClient({
+      name: this.#name,
+      ...(username !== undefined && { username }),
+      ...(password !== undefined && { password }),
+      ...(database !== undefined && { database }),
+      // As a RESP3 map, a stream named `__proto__` would vanish from the reply.
+      RESP: 2,
+      disableOfflineQueue: true,
+      maintNotifications: 'disabled',
+      commandOptions: { timeout: 0 },
+      socket: {
+        host,
+        port,
+        ...(tls && { tls }),
+        connectTimeout: this.#connectTimeoutMs,
+        reconnectStrategy: false,
+      },
+    }) as unknown as RedisClientType
+    client.on('error', (error: Error) => {
+      if (this.#client !== client || !this.#ready) return
+      this.#log.warn({ error }, `Redis connection ${this.#name}: ${error.message}`)
+      this.#lose(client)
+      client.destroy()
+    })
+    return client
+  }
+
+  get #connectTimeoutMs(): number {
+    return this.#options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS
+  }
+
+  /** A replica was a master once: by now the route may lead to its successor. What is under way may end here. */
+  #leaveReplica(client: RedisClientType, error: MillraceError): MillraceError {
+    if (replyCode(error) === 'READONLY' && this.#client === client && Date.now() >= this.#moveOnAt) {
+      this.#moveOnAt = Date.now() + MAX_RECONNECT_DELAY_MS
+      this.#log.warn({}, `Redis connection ${this.#name} is given up: its server is a replica`)
+      client.close().catch(() => {})
+      this.#lose(client)
+    }
+    return error
+  }
+
+  #replace(dead: RedisClientType, reason: string): void {
+    if (!this.#closed && this.#client === dead && this.#ready) {
+      this.#log.warn({}, `Redis connection ${this.#name} is given up: ${reason}`)
+      this.#lose(dead)
+    }
+    dead.destroy()
+  }
+
+  #lose(client: RedisClientType): void {
+    if (this.#closed || this.#client !== client) return
+    this.#ready = false
+    this.#client = undefined
+    this.#reconnect(0)
+  }
+
+  #reconnect(failures: number, delayMs = reconnectDelay(failures)): void {
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined
+      this.attempt().then(
+        () => this.#log.info({}, `Redis connection ${this.#name} is back`),
+        (error: unknown) => this.#retry(error as Error, failures + 1),
+      )
+    }, delayMs)
+  }
+
+  #retry(error: Error, failures: number): void {
+    if (this.#closed) return
+    this.#log.warn({ error }, `Redis connection ${this.#name}: ${error.message}`)
+    this.#first = undefined
+    this.#reconnect(failures)
+  }
+
+  #leave(client: RedisClientType | undefined): void {
+    this.#ready = false
+    if (this.#client === client) this.#client = undefined
+    client?.destroy()
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiters) wake()
+  }
+}
+
+/** Whoever may not ask finds out by the first write. */
+async function checkMaster(client: RedisClientType): Promise<void> {
+  const [role] = await client.sendCommand<[string]>(['ROLE']).catch((error: Error) => {
+    if (error.message.startsWith('NOPERM')) return ['master']
+    throw error
+  })
+  if (role !== 'master') throw new Error(`the server is no master, it is a ${role}`)
+}
+
+/** Doubling from 50 ms, with jitter so that a fleet does not come back in one moment. */
+const reconnectDelay = (failures: number): number =>
+  Math.min(50 * 2 ** Math.min(failures, 10), MAX_RECONNECT_DELAY_MS) * (0.75 + Math.random() / 4)
