@@ -14,7 +14,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 
 import { MillraceError } from '../core/errors.ts'
-import { findRedis } from './redis-program.ts'
+import { findRedis, findValkey } from './redis-program.ts'
 
 let dir: string
 let bin: string
@@ -28,7 +28,8 @@ beforeEach(() => {
 afterEach(() => rmSync(dir, { recursive: true }))
 
 const engines = (): string => join(dir, 'engines')
-const find = () => findRedis({ path: bin, engines: engines(), onProgress: (line) => lines.push(line) })
+const options = () => ({ path: bin, engines: engines(), onProgress: (line: string) => lines.push(line) })
+const find = () => findRedis(options())
 
 function program(name: string, ...script: string[]): void {
   const file = join(bin, name)
@@ -38,15 +39,22 @@ function program(name: string, ...script: string[]): void {
 
 const server = (version: string): string => `echo "Redis server v=${version} sha=00000000:0"`
 
-/** Stands for a machine's apt, whose packages hold a Redis of that version. */
-function apt(version: string): void {
-  program('apt-get', `echo run >>${dir}/runs`, 'case "$*" in *download*) : >redis.deb ;; esac')
+/** Stands for a machine's apt, whose packages hold a server of that version. Notes the sources that it is given. */
+function apt(version: string, server = 'redis-server'): void {
+  const sources =
+    'Packages http://mirror.test/debian/ bookworm main\nPackages http://mirror.test/debian/ bookworm-updates main'
+  const answers = `*download*) : >some.deb ;; *indextargets*) echo "${sources}" ;;`
+  program(
+    'apt-get',
+    `echo run >>${dir}/runs`,
+    `case "$*" in ${answers} *SourceList=*update*) /bin/cp sources.list ${dir} ;; esac`,
+  )
   program('apt-cache', 'echo "  Depends: libc6"', 'echo "  Depends: libjemalloc2"')
   program(
     'dpkg',
     '/bin/mkdir -p "$3/usr/bin" "$3/usr/lib/a-linux-gnu"',
-    `printf '#!/bin/sh\\necho "Redis server v=${version} libraries=$LD_LIBRARY_PATH"' >"$3/usr/bin/redis-server"`,
-    '/bin/chmod 755 "$3/usr/bin/redis-server"',
+    `printf '#!/bin/sh\\necho "Redis server v=${version} libraries=$LD_LIBRARY_PATH"' >"$3/usr/bin/${server}"`,
+    `/bin/chmod 755 "$3/usr/bin/${server}"`,
   )
 }
 
@@ -94,6 +102,28 @@ test('an unpacked Redis that does not run here is fetched again', async () => {
   mkdirSync(join(engines(), 'redis/usr/bin'), { recursive: true })
   writeFileSync(join(engines(), 'redis/usr/bin/redis-server'), 'for another machine', { mode: 0o755 })
   expect(await find()).toMatchObject({ origin: 'package' })
+})
+
+test('Valkey comes from the PATH, else from the backports of the same mirror', async () => {
+  apt('8.0.1', 'valkey-server')
+  program('redis-server', server('7.2.4'))
+  expect(await findValkey(options())).toMatchObject({
+    file: join(engines(), 'valkey/usr/bin/valkey-server'),
+    software: 'Valkey 8.0.1 (Debian package)',
+  })
+  const suites = ['bookworm', 'bookworm-updates', 'bookworm-backports']
+  const list = suites.map((suite) => `deb http://mirror.test/debian/ ${suite} main`)
+  expect(readFileSync(join(dir, 'sources.list'), 'utf8').trim().split('\n')).toEqual(list)
+  program('valkey-server', server('8.1.0'))
+  expect(await findValkey(options())).toMatchObject({ origin: 'path', software: 'Valkey 8.1.0' })
+})
+
+test('a Valkey that can not be had says why', async () => {
+  program('apt-get')
+  program('dpkg')
+  const error = await findValkey(options()).catch(String)
+  expect(error).toContain('No Valkey could be had')
+  expect(error).toContain('no source of a release whose backports could be asked')
 })
 
 test('one message names all that was tried, and the way out', async () => {

@@ -1,4 +1,6 @@
-import { unpackedRedis } from './debian-package.ts'
+import { basename } from 'node:path'
+
+import { REDIS_PACKAGE, unpackedServer, VALKEY_PACKAGE, type DebianPackage } from './debian-package.ts'
 import { MillraceError, toError } from '../core/errors.ts'
 import { findOnPath } from './path.ts'
 import { run } from './run.ts'
@@ -21,9 +23,20 @@ export interface RedisProgram {
 }
 
 /** `redis-server` or `valkey-server` on the PATH, else the distribution's package. */
-export async function findRedis({ path, engines, onProgress }: RedisOptions): Promise<RedisProgram> {
+export const findRedis = (options: RedisOptions): Promise<RedisProgram> =>
+  findServer(['redis-server', 'valkey-server'], REDIS_PACKAGE, options)
+
+/** `valkey-server` on the PATH, else the distribution's package, from its backports if need be. */
+export const findValkey = (options: RedisOptions): Promise<RedisProgram> =>
+  findServer(['valkey-server'], VALKEY_PACKAGE, options)
+
+async function findServer(
+  names: string[],
+  wanted: DebianPackage,
+  { path, engines, onProgress }: RedisOptions,
+): Promise<RedisProgram> {
   const tried: string[] = []
-  for (const name of ['redis-server', 'valkey-server']) {
+  for (const name of names) {
     try {
       const file = findOnPath(name, path)
       return { file, env: {}, origin: 'path', software: await softwareOf(file) }
@@ -32,12 +45,12 @@ export async function findRedis({ path, engines, onProgress }: RedisOptions): Pr
     }
   }
   try {
-    const { file, env } = await unpackedRedis(engines, path, softwareOf, onProgress)
+    const { file, env } = await unpackedServer(wanted, engines, path, softwareOf, onProgress)
     return { file, env, origin: 'package', software: `${await softwareOf(file, env)} (Debian package)` }
   } catch (error) {
     tried.push(`the distribution's package, unpacked under ${engines}: ${toError(error).message}`)
   }
-  throw noRedis(tried)
+  throw unavailable(wanted.software, tried)
 }
 
 /** Throws unless the program runs here and is new enough. */
@@ -46,14 +59,14 @@ async function softwareOf(file: string, env: NodeJS.ProcessEnv = {}): Promise<st
   if (!version) throw new Error(`${file} does not tell its version`)
   if (Number(version[1]) < OLDEST_MAJOR)
     throw new Error(`${file} is ${version[0]}, older than ${OLDEST_MAJOR}.0`)
-  return `${file.includes('valkey') ? 'Valkey' : 'Redis'} ${version[0].slice(2)}`
+  return `${basename(file).startsWith('valkey') ? 'Valkey' : 'Redis'} ${version[0].slice(2)}`
 }
 
-function noRedis(tried: string[]): MillraceError {
+function unavailable(software: string, tried: string[]): MillraceError {
   const list = tried.map((line) => `  - ${line.replaceAll('\n', '\n    ')}`).join('\n')
   return new MillraceError(
     'ENGINE_UNAVAILABLE',
-    `No Redis could be had. Tried:\n${list}\n` +
+    `No ${software} could be had. Tried:\n${list}\n` +
       `Install Redis or Valkey, or point REDIS_URL to one that runs (Redis ${OLDEST_MAJOR}.0 or newer).`,
   )
 }

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 
 import { startFixture } from './fixtures/start.ts'
 import { identityOf } from './processes.ts'
-import { startTestPostgres, startTestRedis } from './test-servers.ts'
+import { findTestValkey, startTestPostgres, startTestRedis } from './test-servers.ts'
 
 test('a Redis can be killed, suspended and started again on its port and data', async () => {
   const server = await startTestRedis({ args: ['--appendonly', 'yes'] })
@@ -60,6 +60,18 @@ test('they do not outlive a killed test process', async () => {
 test('a Redis that can not start says why', async () => {
   await expect(startTestRedis({ args: ['--no-such-option', 'x'] })).rejects.toThrow('no-such-option')
 })
+
+const valkey = await findTestValkey()
+test.skipIf(!valkey.software)(
+  `${valkey.software ?? `Valkey: ${valkey.reason}`} can be asked for`,
+  async () => {
+    const server = await startTestRedis({ software: 'valkey' })
+    const client = await createClient({ url: server.url }).connect()
+    expect(await client.info('server')).toContain('valkey_version:')
+    client.destroy()
+    await server.stop()
+  },
+)
 
 async function connected(url: string): Promise<Client> {
   const client = new Client({ connectionString: url })

@@ -96,6 +96,49 @@ test('a dropped reply costs the connection, and the command has run', async () =
   await say(first, 'more')
 })
 
+test('replies are dropped again and again, until it passes', async () => {
+  const dropped = proxy.dropReplies((command) => command.includes('this'))
+  for (const expected of [1, 2]) {
+    const one = await client()
+    await say(one, 'that')
+    one.socket.write('this')
+    await until('the reset', () => one.error)
+    expect([dropped.count, one.replies]).toEqual([expected, 'that'])
+  }
+  proxy.pass()
+  await say(await client(), 'this')
+  expect(received).toBe('thatthisthatthisthis')
+})
+
+test('what is delayed comes late both ways, and in order with what follows', async () => {
+  const one = await client()
+  await say(one, 'a')
+  proxy.delay(100)
+  const start = performance.now()
+  one.socket.write('b')
+  await until('the first byte on its way', () => one.socket.bytesWritten === 2)
+  await say(one, 'c')
+  expect(performance.now() - start).toBeGreaterThanOrEqual(195)
+  one.socket.write('d')
+  await until('the late byte at the server', () => received.endsWith('d'))
+  proxy.delay(0)
+  await say(one, 'e')
+  expect([received, one.replies]).toEqual(['abcde', 'abcde'])
+})
+
+test('a connection that is cut takes with it what was late', async () => {
+  const one = await client()
+  await say(one, 'a')
+  proxy.delay(200)
+  one.socket.write('b')
+  await until('the byte on its way', () => one.socket.bytesWritten === 2)
+  proxy.cut()
+  await until('the reset', () => one.error)
+  proxy.pass()
+  await say(await client(), 'c')
+  expect(received).toBe('ac')
+})
+
 test('a server that is not there is a reset for the client', async () => {
   echo.close()
   const one = await client()

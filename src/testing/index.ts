@@ -1,4 +1,20 @@
-export { startTestPostgres, startTestRedis, type TestServer } from '../engines/test-servers.ts'
+export {
+  findTestValkey,
+  startTestCluster,
+  startTestPostgres,
+  startTestRedis,
+  startTestReplicas,
+  startTestSentinel,
+  type SlotMigration,
+  type TestCluster,
+  type TestClusterOptions,
+  type TestRedisOptions,
+  type TestReplicas,
+  type TestReplicasOptions,
+  type TestSentinel,
+  type TestSentinelOptions,
+  type TestServer,
+} from '../engines/test-servers.ts'
 export { streamLogConformance } from './conformance.ts'
 export type { Features, OpenLog, Runner, StreamLogAdapter } from './conformance/adapter.ts'
 export { MemoryStreamLog, type MemoryStreamLogOptions } from './memory-log.ts'
