@@ -1,14 +1,18 @@
 import { abandonedCases, strangerCases } from './conformance/abandoned.ts'
-import type { Runner, StreamLogAdapter } from './conformance/adapter.ts'
+import type { OpenOptions, Runner, StreamLogAdapter } from './conformance/adapter.ts'
 import { appendCases } from './conformance/append.ts'
+import { compare } from './conformance/compare.ts'
 import { deadLetterCases } from './conformance/dead-letter.ts'
 import { groupDeletedCases } from './conformance/group-deleted.ts'
 import { exclusiveCases } from './conformance/exclusive.ts'
 import { groupCases } from './conformance/groups.ts'
-import { expiringKeyCases, idempotencyCases } from './conformance/idempotency.ts'
+import { EXPIRING, expiringKeyCases, idempotencyCases } from './conformance/idempotency.ts'
 import { inletCases } from './conformance/inlet.ts'
 import { leavingCases } from './conformance/leaving.ts'
+import { manyCases } from './conformance/many.ts'
+import { disconnectCases, restartCases } from './conformance/outage.ts'
 import { pauseCases } from './conformance/pause.ts'
+import { peerCases } from './conformance/peers.ts'
 import { produceCases } from './conformance/produce.ts'
 import { rateLimitCases } from './conformance/rate-limit.ts'
 import { readCases } from './conformance/read.ts'
@@ -23,7 +27,7 @@ import { waitingCases } from './conformance/waiting.ts'
 /**
  * Declares the tests that every {@link StreamLog} passes. What an adapter has beyond the interface it declares as
  * features, and the cases that need one are left out where it is missing. The test runner is passed in, so that
- * Millrace depends on none; vitest fits as it is.
+ * Millrace depends on none; those of vitest and jest fit as they are, see docs/conformance.md for node:test.
  *
  * @example
  * import { describe, expect, test } from 'vitest'
@@ -34,40 +38,56 @@ import { waitingCases } from './conformance/waiting.ts'
  */
 export function streamLogConformance(adapter: StreamLogAdapter, runner: Runner): void {
   const { features } = adapter
-  const parts: [name: string, cases: Cases, supported?: boolean | undefined][] = [
-    ['append', appendCases],
-    ['read', readCases],
-    ['groups', groupCases],
-    ['retry and release', retryCases],
-    ['waiting and expediting', waitingCases],
-    ['abandoned entries', abandonedCases],
-    ['consumers of other software', strangerCases, features.readAsStranger],
-    ['dead letters', deadLetterCases],
-    ['producing', produceCases],
-    ['reserving identities', reserveCases],
-    ['an exclusive group', exclusiveCases],
-    ['a limited rate', rateLimitCases],
-    ['a paused group', pauseCases, features.pause],
-    ['copies for one group', inletCases, features.inlet],
-    ['leaving', leavingCases],
-    ['idempotency keys', idempotencyCases],
-    ['idempotency keys that expire', expiringKeyCases, features.idempotencyTtlMs !== undefined],
-    ['a deleted group', groupDeletedCases, features.deleteGroup],
-    ['a deleted stream', streamDeletedCases, features.deleteStream],
-    ['a trimmed stream', trimmedCases, features.trim],
-    ['under load', throughputCases],
+  const parts: Part[] = [
+    { name: 'append', cases: appendCases },
+    { name: 'read', cases: readCases },
+    { name: 'groups', cases: groupCases },
+    { name: 'retry and release', cases: retryCases },
+    { name: 'waiting and expediting', cases: waitingCases },
+    { name: 'abandoned entries', cases: abandonedCases },
+    { name: 'consumers of other software', cases: strangerCases, needs: features.readAsStranger },
+    { name: 'dead letters', cases: deadLetterCases },
+    { name: 'producing', cases: produceCases },
+    { name: 'reserving identities', cases: reserveCases },
+    { name: 'an exclusive group', cases: exclusiveCases },
+    { name: 'a limited rate', cases: rateLimitCases },
+    { name: 'a paused group', cases: pauseCases, needs: features.pause },
+    { name: 'copies for one group', cases: inletCases, needs: features.inlet },
+    { name: 'leaving', cases: leavingCases },
+    { name: 'idempotency keys', cases: idempotencyCases },
+    { name: 'keys that expire', cases: expiringKeyCases, needs: features.idempotencyTtl, open: EXPIRING },
+    { name: 'a deleted group', cases: groupDeletedCases, needs: features.deleteGroup },
+    { name: 'a deleted stream', cases: streamDeletedCases, needs: features.deleteStream },
+    { name: 'a trimmed stream', cases: trimmedCases, needs: features.trim },
+    { name: 'many streams, groups and consumers', cases: manyCases, alone: true },
+    { name: 'under load', cases: throughputCases, alone: true },
+    { name: 'several logs on the same data', cases: peerCases, needs: features.peers },
+    { name: 'connections that are cut', cases: disconnectCases, needs: features.disconnect, alone: true },
+    { name: 'servers that are restarted', cases: restartCases, needs: features.restart, alone: true },
   ]
   runner.describe(`StreamLog: ${adapter.name}`, () => {
-    for (const [name, cases, supported = true] of parts) {
-      if (supported) runner.describe(name, () => declare(cases, adapter, runner))
+    for (const part of parts) {
+      const supported = !('needs' in part) || part.needs
+      if (supported) runner.describe(part.name, () => declare(part, adapter, runner))
     }
   })
 }
 
-function declare(cases: Cases, adapter: StreamLogAdapter, { test, expect }: Runner): void {
+interface Part {
+  name: string
+  cases: Cases
+  /** Left out where the adapter declares that it has not got it. */
+  needs?: boolean | undefined
+  /** Its cases would disturb others that run beside them. */
+  alone?: boolean
+  open?: OpenOptions
+}
+
+function declare({ cases, alone, open = {} }: Part, adapter: StreamLogAdapter, runner: Runner): void {
+  const { test, concurrent = test, expect = compare } = runner
   for (const [name, run] of Object.entries(cases)) {
     const play = async () => {
-      const scene = new Scene(await adapter.open(), adapter.features, expect)
+      const scene = new Scene(await adapter.open(open), expect)
       try {
         await run(scene)
       } catch (error) {
@@ -77,6 +97,7 @@ function declare(cases: Cases, adapter: StreamLogAdapter, { test, expect }: Runn
       }
       await scene.close()
     }
-    test(name, play, CASE_LIMIT_MS)
+    const declareTest = alone ? test : concurrent
+    declareTest(name, play, CASE_LIMIT_MS)
   }
 }

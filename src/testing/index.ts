@@ -16,6 +16,6 @@ export {
   type TestServer,
 } from '../engines/test-servers.ts'
 export { streamLogConformance } from './conformance.ts'
-export type { Features, OpenLog, Runner, StreamLogAdapter } from './conformance/adapter.ts'
+export type { Features, OpenLog, OpenOptions, Runner, StreamLogAdapter } from './conformance/adapter.ts'
 export { MemoryStreamLog, type MemoryStreamLogOptions } from './memory-log.ts'
 export { startFaultProxy, type FaultProxy } from './fault-proxy.ts'

@@ -2,40 +2,7 @@ import { getEventListeners } from 'node:events'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { FIRST_POSITION } from '../core/position.ts'
 import type { Consumer } from '../core/stream-log.ts'
-import { streamLogConformance } from './conformance.ts'
 import { MemoryStreamLog } from './memory-log.ts'
-
-const IDEMPOTENCY_TTL_MS = 200
-
-streamLogConformance(
-  {
-    name: 'memory',
-    open: async () => {
-      const log = new MemoryStreamLog({ idempotencyTtlMs: IDEMPOTENCY_TTL_MS })
-      return {
-        log,
-        close: async () => {},
-        deleteStream: (stream) => log.deleteStream(stream),
-        deleteGroup: (stream, group) => log.deleteGroup(stream, group),
-        trim: (stream, minPosition) => log.trim(stream, minPosition),
-        readAsStranger: (...args) => log.readAsStranger(...args),
-        pauseGroup: (stream, group) => log.pauseGroup(stream, group),
-        resumeGroup: (stream, group) => log.resumeGroup(stream, group),
-        copyToGroup: (...args) => log.copyToGroup(...args),
-      }
-    },
-    features: {
-      deleteStream: true,
-      deleteGroup: true,
-      trim: true,
-      readAsStranger: true,
-      pause: true,
-      inlet: true,
-      idempotencyTtlMs: IDEMPOTENCY_TTL_MS,
-    },
-  },
-  { describe, test, expect },
-)
 
 const entry = { fields: ['number', '1'] }
 

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
+import { setMaxListeners } from 'node:events'
 import { MillraceError } from '../../core/errors.ts'
 import type { Claim, Consumer, Membership, NewEntry, StreamLog } from '../../core/stream-log.ts'
-import type { Expect, Features, OpenLog } from './adapter.ts'
+import type { Expect, OpenLog } from './adapter.ts'
 
 export type Cases = Readonly<Record<string, (scene: Scene) => Promise<void>>>
 
@@ -15,26 +16,27 @@ export const FOR_EVER_MS = 60_000
 /** What one case plays on: a log, a stream of its own, and consumers that leave at the end. */
 export class Scene {
   readonly expect: Expect
-  readonly features: Features
   readonly log: StreamLog
   readonly stream = `conformance:${randomUUID()}`
   readonly #opened: OpenLog
   readonly #consumers: Consumer[] = []
+  readonly #peers: Pick<OpenLog, 'close'>[] = []
   readonly #heartbeats: NodeJS.Timeout[] = []
   /** Aborted when the case is over, so that nothing goes on waiting. */
   readonly #over = new AbortController()
 
-  constructor(opened: OpenLog, features: Features, expect: Expect) {
+  constructor(opened: OpenLog, expect: Expect) {
     this.#opened = opened
     this.log = opened.log
-    this.features = features
     this.expect = expect
+    setMaxListeners(0, this.#over.signal)
   }
 
   async close(): Promise<void> {
     this.#over.abort()
     for (const heartbeat of this.#heartbeats) clearInterval(heartbeat)
     const leaving = await Promise.allSettled(this.#consumers.map((consumer) => consumer.leave()))
+    await Promise.all(this.#peers.map((peer) => peer.close()))
     await this.#opened.close()
     for (const result of leaving) if (result.status === 'rejected') throw result.reason
   }
@@ -46,15 +48,22 @@ export class Scene {
     return control.bind(this.#opened) as Required<OpenLog>[K]
   }
 
+  /** Another log on the same data; it is closed with the case. */
+  async openPeer(): Promise<StreamLog> {
+    const peer = await this.control('openPeer')()
+    this.#peers.push(peer)
+    return peer.log
+  }
+
   /** Joins `group`, a group of the scene's stream unless told otherwise, as a consumer of a name of its own. */
-  async join(options: Partial<Membership> = {}): Promise<Consumer> {
+  async join(options: Partial<Membership> = {}, log = this.log): Promise<Consumer> {
     const membership = {
       stream: this.stream,
       group: 'group',
       consumer: `consumer-${randomUUID()}`,
       ...options,
     }
-    const consumer = await this.log.join(membership)
+    const consumer = await log.join(membership)
     this.#consumers.push(consumer)
     return consumer
   }
@@ -65,8 +74,8 @@ export class Scene {
   }
 
   /** Appends to the scene's stream; all of it must be written. */
-  async append(entries: readonly NewEntry[], stream = this.stream): Promise<string[]> {
-    const results = await this.log.append(stream, entries)
+  async append(entries: readonly NewEntry[], stream = this.stream, log = this.log): Promise<string[]> {
+    const results = await log.append(stream, entries)
     return results.map((result) => {
       if (typeof result !== 'string') throw result
       return result
@@ -119,6 +128,19 @@ export class Scene {
       if (performance.now() > end) throw new Error(`waited ${PATIENCE_MS} ms in vain for ${what}`)
       await new Promise((resolve) => setImmediate(resolve))
     }
+  }
+
+  /** Makes a call again until it does not fail, as whoever lives through an outage does. */
+  async insist<T>(what: string, call: () => Promise<T>): Promise<T> {
+    let answer: { value: T } | undefined
+    await this.until(what, async () => {
+      answer = await call().then(
+        (value) => ({ value }),
+        () => undefined,
+      )
+      return answer !== undefined
+    })
+    return answer!.value
   }
 
   /** The code of the MillraceError that a call ends with. */

@@ -38,6 +38,17 @@ export const throughputCases: Cases = {
     scene.expect(sorted(done)).toEqual(everyNumber)
   },
 
+  'nor through fifty that ask at once': async (scene) => {
+    const done: number[] = []
+    const consumers = await joinMany(scene, 50)
+    await scene.append(numbered(ENTRIES))
+    await consumeAll(scene, consumers, done, async (consumer, claims) => {
+      scene.expect(await consumer.settle(acknowledge(claims))).toEqual([])
+      done.push(...claims.map(numberOf))
+    })
+    scene.expect(sorted(done)).toEqual(everyNumber)
+  },
+
   'nor while they are written, some fail and some are given back': async (scene) => {
     const done: number[] = []
     const consumers = await joinMany(scene, 4)
