@@ -88,6 +88,7 @@ describe('the links of the documents', () => {
   const files = [
     'README.md',
     'CONTRIBUTING.md',
+    'docs/conformance.md',
     'docs/guide.md',
     'docs/guarantees.md',
     'docs/internals.md',

@@ -199,7 +199,7 @@ export interface Consumer {
 
   /**
    * Settles claims, each if it is still ours; answers the positions that were not, which are all where the group is
-   * gone. Nothing is settled twice, and a call that failed may be made again. The dead letter of an entry that was
+   * gone. What was claimed anew since, and begun, is not what was ours. Nothing is settled twice, and a call that failed may be made again. The dead letter of an entry that was
    * trimmed meanwhile is a tombstone, with the reason and no fields.
    */
   settle(outcomes: readonly Outcome[]): Promise<string[]>

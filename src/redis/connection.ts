@@ -50,6 +50,12 @@ export interface Sender {
   send<T = unknown>(args: readonly string[], deadlineMs?: number): Promise<T>
 }
 
+/** One socket: what is sent on it runs in that order, and waits for what was sent before. */
+export interface Socket extends Sender {
+  /** The same object for all who share the socket. */
+  readonly line: object
+}
+
 /**
  * A way to Redis that mends itself, whether there is one server, a master among replicas or a cluster. Commands that are
  * sent one after the other to one server run in that order. What is written again after a lost reply is decided by
@@ -60,10 +66,10 @@ export interface Connection extends Sender {
    * Several commands on one socket, none of which is sent when the one before failed. Where the first one is answered
    * that the key is elsewhere, all of it is done there instead.
    */
-  together<T>(key: string, work: (socket: Sender) => Promise<T>): Promise<T>
+  together<T>(key: string, work: (socket: Socket) => Promise<T>): Promise<T>
   /** The server that has a key now, as far as known: for commands that name no key. */
   serverOf(key: string): ServerConnection
-  /** All masters: one, but in a cluster; always in the same order. For commands about a whole server. */
+  /** All masters: one, but in a cluster, by the slots that they have. For commands about a whole server. */
   masters(): ServerConnection[]
   /** Resolves when commands for a key can be sent, or for any key, or after `timeoutMs`. */
   whenReady(timeoutMs: number, key?: string): Promise<void>

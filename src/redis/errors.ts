@@ -46,9 +46,9 @@ export function remedyFor(error: unknown): Remedy {
 
 /** Nothing was written, and Redis may take it in a moment. A memory that is full does not empty itself. */
 export const canWait = (error: MillraceError): boolean =>
-  error.code === 'REDIS_UNAVAILABLE' ||
-  replyCode(error) === 'READONLY' ||
-  (remedyFor(error) === 'back-off' && replyCode(error) !== 'OOM')
+  error.code !== 'REDIS_UNCERTAIN' &&
+  replyCode(error) !== 'OOM' &&
+  ['reconnect', 'back-off'].includes(remedyFor(error))
 
 /** Where a command has to be sent instead: for good, or this time only while its slot is being moved. */
 export interface Redirect {
@@ -67,8 +67,11 @@ export function redirectOf(error: unknown): Redirect | undefined {
 export const closedError = (): MillraceError =>
   new MillraceError('CLOSED', 'the connection to Redis was closed')
 
-export const offlineError = (cause?: unknown): MillraceError =>
-  new MillraceError('REDIS_UNAVAILABLE', 'there is no connection to Redis; nothing was sent', { cause })
+/** @param why what the last attempt to connect failed with, and where to */
+export const offlineError = (cause?: unknown, why?: string): MillraceError => {
+  const message = `there is no connection to Redis${why ? ` (${why})` : ''}; nothing was sent`
+  return new MillraceError('REDIS_UNAVAILABLE', message, { cause })
+}
 
 /** Why a command failed: refused by Redis, never sent, or sent with its reply lost. */
 export function toCommandError(cause: unknown): MillraceError {
@@ -84,15 +87,25 @@ export function toCommandError(cause: unknown): MillraceError {
 /** Why no connection came about; `shown` says where to, without secrets. */
 export function toConnectError(shown: string, cause: unknown): MillraceError {
   const { code, message } = cause as NodeJS.ErrnoException
-  const advice =
-    cause instanceof ErrorReply
-      ? 'Are the user and the password right?'
-      : 'Is it running, and is REDIS_URL right?'
   const reason = (message || String(code)).replace(/\.$/, '')
-  return new MillraceError('REDIS_UNAVAILABLE', `Redis can't be reached at ${shown}: ${reason}. ${advice}`, {
-    cause,
-  })
+  const text = `Redis can't be reached at ${shown}: ${reason}. ${adviceFor(reason)}`
+  return new MillraceError('REDIS_UNAVAILABLE', text, { cause })
 }
+
+const ADVICE: readonly [about: RegExp, advice: string][] = [
+  [/NOPERM/, 'Grant the user that command (ACL SETUSER).'],
+  [/WRONGPASS|NOAUTH|AUTH/, 'Are the user and the password right?'],
+  [/No such master/, 'Is that what the Sentinels call it?'],
+  [/unknown command 'SENTINEL'/i, 'The nodes of a sentinel are those of the Sentinels, not of the servers.'],
+  [
+    /cluster support disabled|unknown command 'CLUSTER'/i,
+    'It is no cluster: give its url (REDIS_URL) instead.',
+  ],
+]
+
+const adviceFor = (reason: string): string =>
+  ADVICE.find(([about]) => about.test(reason))?.[1] ??
+  'Is it running, and is REDIS_URL, or the address, right?'
 
 export const notAStream = (stream: string, cause: unknown): MillraceError =>
   new MillraceError('UNKNOWN_STREAM', `"${stream}" holds something else than a stream; choose another name`, {

@@ -52,7 +52,7 @@ export class RedisStreamLog implements StreamLog {
     this.server = server
     const openWatch = () => servers.connect(`${name}-schedule`)
     this.operations = redisOperations(this.#control, openWatch, options)
-    this.#appenders = new Appenders(this.#publishing, () => servers.connect(`${name}-durable`), options)
+    this.#appenders = new Appenders(this.#publishing, () => servers.start(`${name}-durable`), options)
     this.#reader = new StreamReader(this.#control, () => servers.connect(`${name}-reader`))
   }
 

@@ -18,8 +18,10 @@ export class Script<Reply> {
     this.#sha = createHash('sha1').update(this.#source).digest('hex')
   }
 
-  async run(sender: Sender, keys: readonly string[], args: readonly string[]): Promise<Reply> {
+  /** @param whole not by its digest: where one that is not known would be sent again behind what follows */
+  async run(sender: Sender, keys: readonly string[], args: readonly string[], whole = false): Promise<Reply> {
     const rest = [String(keys.length), ...keys, ...args]
+    if (whole) return sender.send<Reply>(['EVAL', this.#source, ...rest])
     try {
       return await sender.send<Reply>(['EVALSHA', this.#sha, ...rest])
     } catch (error) {

@@ -28,19 +28,25 @@ const OLDEST_MAJOR_VERSION = 7
 async function examine(server: Sender): Promise<Examined> {
   const text = await server.send<string>(['INFO'])
   const field = (name: string) => new RegExp(`^${name}:(\\S+)`, 'm').exec(text)?.[1]
-  const before = Date.now()
-  const [seconds, micros] = await server.send<[string, string]>(['TIME'])
-  const here = (before + Date.now()) / 2
+  const mode = field('redis_mode') ?? 'standalone'
   return {
     version: field('redis_version') ?? 'unknown',
     evictionPolicy: field('maxmemory_policy') ?? 'unknown',
     appendOnly: field('aof_enabled') === '1',
-    clockSkewMs: Math.round(Number(seconds) * 1_000 + Number(micros) / 1_000 - here),
-    mode: field('redis_mode') ?? 'standalone',
+    // A Sentinel tells no time.
+    clockSkewMs: mode === 'sentinel' ? 0 : await clockSkewOf(server),
+    mode,
     role: field('role') ?? 'master',
     replicas: Number(field('connected_slaves') ?? 0),
     minReplicas: field('min_slaves_good_slaves') !== undefined,
   }
+}
+
+async function clockSkewOf(server: Sender): Promise<number> {
+  const before = Date.now()
+  const [seconds, micros] = await server.send<[string, string]>(['TIME'])
+  const here = (before + Date.now()) / 2
+  return Math.round(Number(seconds) * 1_000 + Number(micros) / 1_000 - here)
 }
 
 /** Whether Redis may drop streams and groups on its own when its memory is full. */

@@ -35,7 +35,7 @@ export class Admission {
   /** A job for the claim, or undefined where there is nothing to run. */
   admit(claim: Claim, { done, held }: Screening): Job | undefined {
     const { position, attempt } = claim
-    if (done.has(position)) return void this.#settlements.skip(claim)
+    if (done.has(position)) return void this.#settlements.skip(claim, this.#eventIfAny(claim))
     if (held.has(position)) return void this.#settlements.release(claim, attempt - 1, DUPLICATE_WAIT_MS)
     const known = this.#jobs.get(position)
     if (known) return this.#decline(claim, known)
@@ -51,8 +51,12 @@ export class Admission {
 
   /** The key of an entry that is not to be run here. */
   keyOf(claim: Claim): string | undefined {
+    return this.#eventIfAny(claim)?.key
+  }
+
+  #eventIfAny(claim: Claim): Event | undefined {
     try {
-      return this.#eventOf(claim).key
+      return this.#eventOf(claim)
     } catch {
       return undefined
     }

@@ -52,7 +52,8 @@ export class AuditReporter {
   factOf(outcome: Outcome, entry: Claim, event: Event | undefined): AuditFact | undefined {
     if (outcome.kind === 'acknowledge') {
       this.#fresh.delete(outcome.position)
-      return this.#fact(entry, event, 'processed')
+      const fact = this.#fact(entry, event, 'processed')
+      return outcome.produce ? { ...fact, producing: true } : fact
     }
     if (outcome.kind === 'dead-letter') {
       this.#fresh.delete(outcome.position)

@@ -55,10 +55,16 @@ export class Settlements {
     this.#productions = new Settler({ ...settling, batchesUnderWay: 1 })
   }
 
-  /** Needs no run; what is to be written of it was. */
-  skip({ position }: Claim): void {
+  /**
+   * Needs no run. The audit trail is told all the same: whoever ran it may have died before that.
+   *
+   * @param event absent where the entry could not be decoded
+   */
+  skip(claim: Claim, event: Event | undefined): void {
     this.counters.duplicates++
-    this.#settler.push({ outcome: { kind: 'acknowledge', position } })
+    const outcome: Outcome = { kind: 'acknowledge', position: claim.position }
+    const fact = this.#audit?.factOf(outcome, claim, event)
+    this.#settler.push(fact ? { outcome, fact } : { outcome })
   }
 
   /** Gives it back, with `attempts` starts that count. */

@@ -12,7 +12,7 @@ import { resolveWorkerOptions, type ResolvedOptions, type WorkerOptions } from '
 
 /** Longest wait for the first entry of a claim, in ms: the loop shows progress at least that often. */
 const CLAIM_WAIT_MS = 2_000
-const MAX_FAULT_DELAY_MS = 1_000
+const MAX_FAULT_DELAY_MS = 250
 /** However short the times are that heartbeats have to keep. */
 const MIN_BEAT_INTERVAL_MS = 10
 /** What settling and leaving may take beyond the deadline of a stop, in ms, when Redis does not answer. */

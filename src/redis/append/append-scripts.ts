@@ -30,8 +30,9 @@ return ids
 
 /**
  * Writes entries of which some carry an idempotency key.
- * KEYS: stream, then the idempotency keys. ARGV: time to live in ms, then per entry: the index of its key in KEYS
- * (0 for none), the digest of its fields, how many arguments follow, and names and values in turn.
+ * KEYS: stream, then the idempotency keys. ARGV: time to live in ms, 1 to write a known key anew, then per entry: the
+ * index of its key in KEYS (0 for none), the digest of its fields, how many arguments follow, and names and values in
+ * turn.
  * Answers per entry its position, or \`!\` when the key was used for other content.
  * Types are checked before anything is written, since a script that fails half-way does not roll back.
  */
@@ -42,11 +43,12 @@ local kind = redis.call('TYPE', KEYS[1])['ok']
 if kind ~= 'none' and kind ~= 'stream' then return redis.error_reply('WRONGTYPE the key holds a ' .. kind) end
 local wrong = wrongKey(2)
 if wrong then return wrong end
-local ids, at = {}, 2
+local ids, at = {}, 3
 while at <= #ARGV do
   local key, digest, count = KEYS[tonumber(ARGV[at])], ARGV[at + 1], tonumber(ARGV[at + 2])
   local known = key and redis.call('GET', key)
   if known then
+    if ARGV[2] == '1' then redis.call('SET', key, known, 'KEEPTTL') end
     ids[#ids + 1] = knownAs(known, digest)
   else
     local id = redis.call('XADD', KEYS[1], '*', unpack(ARGV, at + 3, at + 2 + count))

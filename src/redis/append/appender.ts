@@ -3,7 +3,7 @@ import { sizeOf } from '../../core/entry-size.ts'
 import { MillraceError } from '../../core/errors.ts'
 import type { NewEntry } from '../../core/stream-log.ts'
 import { nextBatch, writeBatch, type Sized } from './batch.ts'
-import { writeDurably } from './durable.ts'
+import { DurableWrites } from './durable.ts'
 import type { Connection } from '../connection.ts'
 import { canWait, notAStream, replyCode } from '../errors.ts'
 
@@ -68,6 +68,8 @@ interface Shipment {
   readonly expiresAt: number
   /** How often its reply was lost. */
   readonly resends: number
+  /** Whether others of its stream are under way at the same time. */
+  readonly inCompany: boolean
 }
 
 interface Lane {
@@ -83,6 +85,7 @@ interface Lane {
  */
 export class Appender {
   readonly #connection: Connection
+  readonly #durable: DurableWrites
   readonly #options: Required<AppendOptions>
   readonly #lanes = new Map<string, Lane>()
   #queuedEntries = 0
@@ -91,6 +94,7 @@ export class Appender {
 
   constructor(connection: Connection, options: AppendOptions = {}) {
     this.#connection = connection
+    this.#durable = new DurableWrites(connection)
     this.#options = { ...DEFAULTS, ...options }
   }
 
@@ -153,9 +157,10 @@ export class Appender {
     while (start < lane.queue.length && lane.underWay < MAX_BATCHES_UNDER_WAY) {
       const batch = nextBatch(lane.queue, start)
       start += batch.length
+      const inCompany = lane.underWay > 0 || start < lane.queue.length
       lane.underWay++
       const { expiresAt } = batch[0]!.call
-      void this.#deliver({ stream, batch, expiresAt, resends: 0 }).finally(() => {
+      void this.#deliver({ stream, batch, expiresAt, resends: 0, inCompany }).finally(() => {
         lane.underWay--
         this.#schedule(stream, lane)
         if (lane.underWay === 0 && lane.queue.length === 0) this.#lanes.delete(stream)
@@ -170,19 +175,19 @@ export class Appender {
     let results: Result[]
     try {
       await this.#connection.whenReady(expiresAt - performance.now(), stream)
-      results = await this.#write(stream, batch)
+      results = await this.#write(shipment)
     } catch (error) {
       return this.#recover(shipment, error as MillraceError)
     }
     batch.forEach((parcel, index) => this.#settle(parcel, results[index]!))
   }
 
-  #write(stream: string, batch: readonly Parcel[]): Promise<Result[]> {
+  #write({ stream, batch, inCompany }: Shipment): Promise<Result[]> {
     const [{ durability }] = batch as [Parcel]
-    const { idempotencyTtlMs } = this.#options
+    const options = { ttlMs: this.#options.idempotencyTtlMs, inCompany }
     return durability
-      ? writeDurably(this.#connection, stream, batch, idempotencyTtlMs, durability)
-      : writeBatch(this.#connection, stream, batch, idempotencyTtlMs)
+      ? this.#durable.write(stream, batch, options, durability)
+      : writeBatch(this.#connection, stream, batch, options)
   }
 
   async #recover(shipment: Shipment, error: MillraceError): Promise<void> {

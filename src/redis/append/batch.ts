@@ -41,21 +41,30 @@ const sameDurability = (a: Durability | undefined, b: Durability | undefined): b
 
 const isLarge = ({ fields, size }: Sized) => size >= LARGE_ENTRY_BYTES || fields.length > MAX_SCRIPT_FIELDS
 
+export interface WriteOptions {
+  /** How long idempotency keys are remembered. */
+  readonly ttlMs: number
+  /** Whether a key that is known is written anew, so that a WAIT behind it asks for it, whatever the server. */
+  readonly rewrites?: boolean
+  /** Whether batches of the same stream are sent before its reply: it must not come behind them. */
+  readonly inCompany: boolean
+}
+
 /** Writes one batch with one command. Answers in the order of its entries. */
 export async function writeBatch(
   sender: Sender,
   stream: string,
   entries: readonly Sized[],
-  ttlMs: number,
+  options: WriteOptions,
 ): Promise<(string | MillraceError)[]> {
   const [first] = entries
   if (entries.some((entry) => entry.idempotencyKey !== undefined)) {
-    return writeOnce(sender, stream, entries, ttlMs)
+    return writeOnce(sender, stream, entries, options)
   }
   if (entries.length === 1 && isLarge(first!)) {
     return [await sender.send<string>(['XADD', stream, '*', ...first!.fields])]
   }
-  return appendScript.run(sender, [stream], runsOfOneShape(entries))
+  return appendScript.run(sender, [stream], runsOfOneShape(entries), options.inCompany)
 }
 
 /** Naming the fields once per run and not once per entry makes half as much again in throughput. */
@@ -81,15 +90,20 @@ function sameShape(a: readonly string[], b: readonly string[]): boolean {
   return true
 }
 
-async function writeOnce(sender: Sender, stream: string, entries: readonly Sized[], ttlMs: number) {
+async function writeOnce(
+  sender: Sender,
+  stream: string,
+  entries: readonly Sized[],
+  { ttlMs, rewrites = false, inCompany }: WriteOptions,
+) {
   const keys = [stream]
-  const args = [String(ttlMs)]
+  const args = [String(ttlMs), rewrites ? '1' : '0']
   for (const { fields, idempotencyKey: key } of entries) {
     if (key === undefined) args.push('0', '')
     else args.push(String(keys.push(idempotencyKey(stream, key))), digestOf(fields))
     args.push(String(fields.length), ...fields)
   }
-  const replies = await appendOnceScript.run(sender, keys, args)
+  const replies = await appendOnceScript.run(sender, keys, args, inCompany)
   return replies.map((reply, index) => (reply === '!' ? conflict(entries[index]!) : reply))
 }
 

@@ -1,35 +1,86 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { DEFAULT_REPLICATION_MS } from '../../core/durability.ts'
 import { MillraceError } from '../../core/errors.ts'
 import type { Durability } from '../../core/stream-log.ts'
 import type { Connection, Sender } from '../connection.ts'
-import { writeBatch, type Sized } from './batch.ts'
+import { writeBatch, type Sized, type WriteOptions } from './batch.ts'
 
 /** What the answer may take beyond the time that replicas have. */
 const REPLY_GRACE_MS = 2_000
 
 /**
- * Writes one batch, and answers when enough replicas have it, or after the time that they have. All on one socket: asked
- * on another one, Redis would answer for what was written there, which may be nothing.
+ * Writes batches, and answers when enough replicas have them, or after the time that they have. All of it on one socket:
+ * asked on another one, Redis would answer for what was written there, which may be nothing.
  */
-export function writeDurably(
-  connection: Connection,
-  stream: string,
-  entries: readonly Sized[],
-  ttlMs: number,
-  durability: Durability,
-): Promise<(string | MillraceError)[]> {
-  return connection.together(stream, async (socket) => {
-    const results = await writeBatch(socket, stream, entries, ttlMs)
-    const replicas = await confirmations(socket, durability)
-    if (replicas >= durability.replicas) return results
-    return results.map((result) =>
-      typeof result === 'string' ? notReplicated(result, replicas, durability) : result,
-    )
-  })
+export class DurableWrites {
+  readonly #connection: Connection
+  readonly #lines = new WeakMap<object, Confirmations>()
+
+  constructor(connection: Connection) {
+    this.#connection = connection
+  }
+
+  write(
+    stream: string,
+    entries: readonly Sized[],
+    options: WriteOptions,
+    durability: Durability,
+  ): Promise<(string | MillraceError)[]> {
+    return this.#connection.together(stream, async (socket) => {
+      const confirmations = this.#of(socket.line)
+      await confirmations.free()
+      const results = await writeBatch(socket, stream, entries, { ...options, rewrites: true })
+      const replicas = await confirmations.confirm(socket, durability)
+      if (replicas >= durability.replicas) return results
+      return results.map((result) =>
+        typeof result === 'string' ? notReplicated(result, replicas, durability) : result,
+      )
+    })
+  }
+
+  #of(line: object): Confirmations {
+    let known = this.#lines.get(line)
+    if (!known) this.#lines.set(line, (known = new Confirmations()))
+    return known
+  }
+}
+
+/**
+ * The WAITs of one socket. Redis holds up everything behind one, so what was written by the time that it is sent shares
+ * it, and what comes later is written after it: with replicas that don't answer, nobody waits for more than two.
+ */
+class Confirmations {
+  #last: Promise<unknown> = Promise.resolve()
+  /** Those that are not sent yet. */
+  readonly #next = new Map<string, Promise<number>>()
+
+  /** Resolves when nothing that is sent now would wait behind a WAIT. */
+  async free(): Promise<void> {
+    for (let seen: unknown; seen !== this.#last;) {
+      seen = this.#last
+      await seen
+    }
+  }
+
+  /** How many replicas have what was written on this socket before. */
+  confirm(socket: Sender, durability: Durability): Promise<number> {
+    const key = JSON.stringify([durability.replicas, durability.timeoutMs])
+    const known = this.#next.get(key)
+    if (known) return known
+    const next = this.#last.then(async () => {
+      // Those whose replies were read at once share it.
+      await nextTurn()
+      this.#next.delete(key)
+      return ask(socket, durability)
+    })
+    this.#next.set(key, next)
+    this.#last = next.catch(() => {})
+    return next
+  }
 }
 
 /** What is written and not confirmed is uncertain, whatever the reason: the master may have become a replica meanwhile. */
-async function confirmations(socket: Sender, durability: Durability): Promise<number> {
+async function ask(socket: Sender, durability: Durability): Promise<number> {
   const { replicas, timeoutMs = DEFAULT_REPLICATION_MS } = durability
   try {
     const args = ['WAIT', String(replicas), String(timeoutMs)]

@@ -1,7 +1,7 @@
 import { InvalidError, MillraceError, type Issue } from '../../core/errors.ts'
 import { redactText } from '../../core/redact.ts'
-import type { ConnectionOptions, RedisOptions } from '../connection.ts'
-import { parseAddress, type Address } from './address.ts'
+import type { ConnectionOptions, RedisOptions, SentinelOptions } from '../connection.ts'
+import { parseAddress, readAddress, WANTED_ADDRESS, type Address } from './address.ts'
 
 /** What is said to a server before the first command. */
 export interface Access {
@@ -30,35 +30,44 @@ export interface Whereabouts {
  * @throws InvalidError `CONFIGURATION_INVALID`, without what the options hold: part of it may be a password
  */
 export function whereabouts(options: ConnectionOptions): Whereabouts {
-  const ways = [options.url, options.sentinel, options.cluster].filter((way) => way !== undefined)
-  if (ways.length !== 1) throw invalid('', 'exactly one of url, sentinel and cluster says where it is')
-  const { username, password, tls = false } = options
+  const { url, sentinel, cluster, username, password, tls = false } = options
+  const ways = [url, sentinel, cluster].filter((way) => way !== undefined)
+  if (ways.length !== 1)
+    throw invalid([issue('', 'exactly one of url, sentinel and cluster says where it is')])
   const access = { username, password, tls }
-  if (options.sentinel) return ofSentinel(options.sentinel, access)
-  if (options.cluster) {
-    const nodes = addresses(options.cluster.nodes, 'cluster.nodes')
-    return {
-      place: { kind: 'cluster', nodes },
-      access,
-      shown: `the cluster of ${options.cluster.nodes.join(', ')}`,
-    }
-  }
-  return ofUrl(options.url!, access)
+  if (sentinel) return ofSentinel(sentinel, access)
+  if (cluster) return ofCluster(cluster, access)
+  return ofUrl(url!, access)
 }
 
-function ofSentinel(sentinel: NonNullable<RedisOptions['sentinel']>, access: Access): Whereabouts {
+function ofSentinel(sentinel: SentinelOptions, access: Access): Whereabouts {
   const { name, nodes, username, password } = sentinel
-  if (!/^[\w.-]+$/.test(name))
-    throw invalid('sentinel.name', 'must be the name of the master in the Sentinels')
+  const issues = nodeIssues(nodes, 'sentinel.nodes')
+  if (typeof name !== 'string' || !/^[\w.-]+$/.test(name))
+    issues.unshift(issue('sentinel.name', 'must be the name of the master in the Sentinels'))
+  if (issues.length > 0) throw invalid(issues)
   const own = { username, password, tls: access.tls }
   const place = { kind: 'sentinel', name, nodes: addresses(nodes, 'sentinel.nodes'), access: own } as const
   return { place, access, shown: `the master "${name}" of the Sentinels ${nodes.join(', ')}` }
 }
 
-function addresses(nodes: readonly string[], path: string): Address[] {
-  if (nodes.length === 0) throw invalid(path, 'must name at least one node as host:port')
-  return nodes.map((node, index) => parseAddress(node, `${path}.${index}`))
+function ofCluster({ nodes }: NonNullable<RedisOptions['cluster']>, access: Access): Whereabouts {
+  const issues = nodeIssues(nodes, 'cluster.nodes')
+  if (issues.length > 0) throw invalid(issues)
+  const place = { kind: 'cluster', nodes: addresses(nodes, 'cluster.nodes') } as const
+  return { place, access, shown: `the cluster of ${nodes.join(', ')}` }
 }
+
+function nodeIssues(nodes: unknown, path: string): Issue[] {
+  if (!Array.isArray(nodes) || nodes.length === 0)
+    return [issue(path, 'must name at least one node as host:port')]
+  return nodes.flatMap((node, index) =>
+    readAddress(node) ? [] : [issue(`${path}.${index}`, WANTED_ADDRESS)],
+  )
+}
+
+const addresses = (nodes: readonly string[], path: string): Address[] =>
+  nodes.map((node, index) => parseAddress(node, `${path}.${index}`))
 
 /** Checked by ourselves, since what the parsers throw contains the whole of it, password included. */
 function ofUrl(text: string, access: Access): Whereabouts {
@@ -98,7 +107,7 @@ function notAUrl(): MillraceError {
   return new MillraceError('CONFIGURATION_INVALID', `the URL of Redis is not valid; write ${wanted}`)
 }
 
-const invalid = (path: string, message: string): InvalidError =>
-  new InvalidError('CONFIGURATION_INVALID', 'where Redis is, is not clear', [
-    { path, message } satisfies Issue,
-  ])
+const issue = (path: string, message: string): Issue => ({ path, message })
+
+const invalid = (issues: Issue[]): InvalidError =>
+  new InvalidError('CONFIGURATION_INVALID', 'where Redis is, is not clear', issues)

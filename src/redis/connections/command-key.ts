@@ -14,6 +14,7 @@ const KEYLESS = new Set(['CLIENT', 'CONFIG', 'INFO', 'PING', 'ROLE', 'SCAN', 'SC
 export function commandKey(args: readonly string[]): string | undefined {
   const name = args[0]!.toUpperCase()
   if (KEYLESS.has(name)) return undefined
-  if (name === 'XREAD' || name === 'XREADGROUP') return args[args.indexOf('STREAMS') + 1]
+  // Of one stream only, with the position behind it; a group may be called STREAMS.
+  if (name === 'XREAD' || name === 'XREADGROUP') return args.at(-2)
   return args[KEY_AT[name] ?? 1]
 }

@@ -1,15 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MillraceError } from '../../core/errors.ts'
-import type { Connection, Sender, ServerConnection } from '../connection.ts'
+import type { Connection, ServerConnection, Socket } from '../connection.ts'
 import { closedError, redirectOf, remedyFor, replyCode } from '../errors.ts'
 import { slotOf } from '../slots.ts'
 import { nameOf, parseAddress, type Address } from './address.ts'
 import type { Cluster } from './cluster.ts'
 import { commandKey } from './command-key.ts'
+import type { SlotMap } from './slot-map.ts'
 import type { SocketConnection } from './socket-connection.ts'
 
 /** More redirections than this in a row are a cluster that does not know itself; the caller backs off. */
 const MAX_REDIRECTS = 8
+/** So long a node that was only told of by redirections is kept without any: longer than a read is blocked. */
+const REDIRECTED_MS = 5_000
 /** While the keys of one command are on two nodes, it is asked again this often. */
 const TRY_AGAIN_MS = [10, 20, 40, 80, 160, 320] as const
 
@@ -22,6 +25,10 @@ export class RoutedConnection implements Connection {
   readonly #cluster: Cluster
   readonly #connect: (address: Address) => SocketConnection
   readonly #servers = new Map<string, SocketConnection>()
+  /** Those that the cluster said are masters. */
+  readonly #masters = new Set<string>()
+  /** Those that it did not tell of yet, and when a redirection last led there. */
+  readonly #redirectedAt = new Map<string, number>()
   #closed = false
   readonly #onClose: () => void
 
@@ -35,7 +42,7 @@ export class RoutedConnection implements Connection {
     return this.#route(commandKey(args), (socket) => socket.send<T>(args, deadlineMs))
   }
 
-  together<T>(key: string, work: (socket: Sender) => Promise<T>): Promise<T> {
+  together<T>(key: string, work: (socket: Socket) => Promise<T>): Promise<T> {
     return this.#route(key, work)
   }
 
@@ -44,23 +51,34 @@ export class RoutedConnection implements Connection {
   }
 
   masters(): ServerConnection[] {
-    const masters = [...this.#cluster.map.masters].toSorted(([a], [b]) => (a < b ? -1 : 1))
-    return masters.map(([, address]) => this.#server(address))
+    return this.#cluster.map.masters.map((address) => this.#server(address))
   }
 
   async whenReady(timeoutMs: number, key?: string): Promise<void> {
     const { map } = this.#cluster
-    const addresses = key === undefined ? [...map.masters.values()] : [map.masterOf(slotOf(key))]
+    const addresses = key === undefined ? map.masters : [map.masterOf(slotOf(key))]
     await Promise.all(addresses.map((address) => this.#server(address).whenReady(timeoutMs)))
   }
 
-  /** Ends what leads to nodes that are masters no longer: they may be frozen, and would take writes that are lost. */
-  leaveAllBut(masters: ReadonlyMap<string, Address>): void {
+  /**
+   * Ends what leads to nodes that are masters no longer: they may be frozen, and would take writes that are lost. A node
+   * that gets its first slots is told of by redirections long before it is a master.
+   */
+  follow(map: SlotMap): void {
     for (const [name, server] of this.#servers) {
-      if (masters.has(name)) continue
-      this.#servers.delete(name)
-      void server.close()
+      if (map.isMaster(name)) {
+        this.#masters.add(name)
+        this.#redirectedAt.delete(name)
+      } else if (this.#masters.delete(name) || map.isReplica(name) || !this.#isNew(name)) {
+        this.#servers.delete(name)
+        this.#redirectedAt.delete(name)
+        void server.close()
+      }
     }
+  }
+
+  #isNew(name: string): boolean {
+    return performance.now() - (this.#redirectedAt.get(name) ?? -Infinity) < REDIRECTED_MS
   }
 
   async close(): Promise<void> {
@@ -69,7 +87,7 @@ export class RoutedConnection implements Connection {
     await Promise.all([...this.#servers.values()].map((server) => server.close()))
   }
 
-  async #route<T>(key: string | undefined, work: (socket: Sender) => Promise<T>): Promise<T> {
+  async #route<T>(key: string | undefined, work: (socket: Socket) => Promise<T>): Promise<T> {
     const slot = key === undefined ? undefined : slotOf(key)
     const { map } = this.#cluster
     let server = this.#server(slot === undefined ? map.anyMaster : map.masterOf(slot))
@@ -85,6 +103,7 @@ export class RoutedConnection implements Connection {
           const address = this.#redirected(redirect.to, server.address)
           asking = redirect.kind === 'ASK'
           if (!asking && slot !== undefined) this.#cluster.map.learn(slot, address)
+          this.#redirectedAt.set(nameOf(address), performance.now())
           server = this.#server(address)
         } else if (replyCode(error) === 'TRYAGAIN' && waits < TRY_AGAIN_MS.length) {
           await sleep(TRY_AGAIN_MS[waits++]!)
@@ -108,10 +127,9 @@ export class RoutedConnection implements Connection {
   }
 
   #redirected(to: string, asked: Address): Address {
-    const told = parseAddress(
-      to.startsWith(':') ? nameOf({ ...asked, port: Number(to.slice(1)) }) : to,
-      'redirect',
-    )
+    // A node that does not know the name of another one, or shall not tell, means the one that it was asked by.
+    const port = /^\??:(\d+)$/.exec(to)?.[1]
+    const told = port === undefined ? parseAddress(to, 'redirect') : { ...asked, port: Number(port) }
     return this.#cluster.addressOf(told)
   }
 

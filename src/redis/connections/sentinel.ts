@@ -17,6 +17,8 @@ interface Testimony {
 export class Sentinels {
   readonly #name: string
   readonly #sentinels: readonly SocketConnection[]
+  /** The newest that was believed. What is older comes from a Sentinel that lags behind. */
+  #epoch = 0
 
   constructor(name: string, sentinels: readonly SocketConnection[]) {
     this.#name = name
@@ -27,18 +29,14 @@ export class Sentinels {
   master(): Promise<Address> {
     const heard: Testimony[] = []
     const faults: Error[] = []
-    const all = this.#sentinels.length
     return new Promise((resolve, reject) => {
       const consider = () => {
-        const newest = heard.reduce<Testimony | undefined>(
-          (a, b) => (a && a.epoch >= b.epoch ? a : b),
-          undefined,
-        )
-        const agreeing = heard.filter(({ address }) => newest && nameOf(address) === nameOf(newest.address))
-        if (newest && agreeing.length > all / 2) resolve(newest.address)
-        if (heard.length + faults.length < all) return
-        if (newest) resolve(newest.address)
-        else reject(unknownMaster(this.#name, faults))
+        const complete = heard.length + faults.length === this.#sentinels.length
+        const believed = this.#believed(heard, complete)
+        if (believed) {
+          this.#epoch = believed.epoch
+          resolve(believed.address)
+        } else if (complete) reject(unknownMaster(this.#name, heard, faults))
       }
       for (const sentinel of this.#sentinels) {
         this.#ask(sentinel)
@@ -53,6 +51,20 @@ export class Sentinels {
     await Promise.all(this.#sentinels.map((sentinel) => sentinel.close()))
   }
 
+  /**
+   * A single one that lags behind would lead back to a master that was replaced. Where most of them say less than was
+   * known, they were set up anew, and count again from 0.
+   */
+  #believed(heard: readonly Testimony[], complete: boolean): Testimony | undefined {
+    const [first, ...others] = heard
+    if (!first) return undefined
+    const newest = others.reduce((a, b) => (b.epoch > a.epoch ? b : a), first)
+    const agreeing = heard.filter(({ address }) => nameOf(address) === nameOf(newest.address))
+    const most = agreeing.length > this.#sentinels.length / 2
+    const known = newest.epoch >= this.#epoch
+    return (known && (most || complete)) || (most && complete) ? newest : undefined
+  }
+
   async #ask(sentinel: SocketConnection): Promise<Testimony> {
     // The address that the first one tells is the old one for longer, while replicas are turned to the new master.
     const [state, address] = await Promise.all([
@@ -65,13 +77,12 @@ export class Sentinels {
   }
 }
 
-function unknownMaster(name: string, faults: readonly Error[]): MillraceError {
-  const reasons = [...new Set(faults.map(({ message }) => message))].join('; ')
+function unknownMaster(name: string, heard: readonly Testimony[], faults: readonly Error[]): MillraceError {
+  const reasons = new Set(faults.map(({ message }) => message))
+  if (heard.length > 0) reasons.add('what answers lags behind')
   return new MillraceError(
     'REDIS_UNAVAILABLE',
-    `no Sentinel says where the master "${name}" is: ${reasons}`,
-    {
-      cause: faults[0],
-    },
+    `no Sentinel says where the master "${name}" is: ${[...reasons].join('; ')}`,
+    { cause: faults[0] },
   )
 }

@@ -1,6 +1,6 @@
 import { noLog } from '../../core/service.ts'
-import type { Connection, ConnectionOptions } from '../connection.ts'
-import { toConnectError } from '../errors.ts'
+import type { Connection, ConnectionOptions, Sender } from '../connection.ts'
+import { replyCode, toConnectError } from '../errors.ts'
 import { whereabouts, type Access, type Whereabouts } from './access.ts'
 import { nameOf, parseAddress, type Address } from './address.ts'
 import { Cluster } from './cluster.ts'
@@ -22,6 +22,8 @@ export interface RedisServers {
    * @throws MillraceError `REDIS_UNAVAILABLE`
    */
   connect(name: string, onClose?: () => void): Promise<Connection>
+  /** The same without waiting: it connects by itself, and goes on trying. */
+  start(name: string): Connection
   /** Ends what asks for the masters, not what was connected. Idempotent. */
   close(): Promise<void>
 }
@@ -35,8 +37,10 @@ export async function openServers(options: ConnectionOptions): Promise<RedisServ
   if (where.place.kind === 'sentinel') return openSentinels(where, where.place, options)
   const { address } = where.place
   const route = routeTo(address, where.access)
+  const create = (name: string, onClose?: () => void) => new SocketConnection(route, options, name, onClose)
   return {
-    connect: (name, onClose) => opened(new SocketConnection(route, options, name, onClose), where.shown),
+    connect: (name, onClose) => opened(create(name, onClose), where.shown),
+    start: (name) => started(create(name)),
     close: async () => {},
   }
 }
@@ -57,15 +61,14 @@ async function openSentinels(
   place: { name: string; nodes: readonly Address[]; access: Access },
   options: ConnectionOptions,
 ): Promise<RedisServers> {
+  const mapped = mapping(options)
   const sentinels = new Sentinels(
     place.name,
     place.nodes.map((node) => {
-      const sentinel = new SocketConnection(routeTo(node, place.access), quiet(options), 'millrace-sentinel')
-      sentinel.start()
-      return sentinel
+      const route = routeTo(node, place.access)
+      return started(new SocketConnection(route, quiet(options), 'millrace-sentinel'))
     }),
   )
-  const mapped = mapping(options)
   const locate = async () => mapped(await sentinels.master())
   const followers = new Set<SocketConnection>()
   const watch = new Watch(async () => {
@@ -74,16 +77,18 @@ async function openSentinels(
       if (nameOf(follower.address) !== master) follower.moveOn(`the master is ${master} now`)
     }
   })
+  const follow = (name: string, onClose?: () => void): SocketConnection => {
+    const gone = () => {
+      followers.delete(follower)
+      onClose?.()
+    }
+    const follower = new SocketConnection({ locate, access, greet: checkMaster }, options, name, gone)
+    followers.add(follower)
+    return follower
+  }
   return {
-    async connect(name, onClose) {
-      const gone = () => {
-        followers.delete(connection)
-        onClose?.()
-      }
-      const connection = new SocketConnection({ locate, access, mastersOnly: true }, options, name, gone)
-      followers.add(connection)
-      return opened(connection, shown)
-    },
+    connect: (name, onClose) => opened(follow(name, onClose), shown),
+    start: (name) => started(follow(name)),
     async close() {
       watch.stop()
       await sentinels.close()
@@ -96,28 +101,30 @@ async function openCluster(
   seeds: readonly Address[],
   options: ConnectionOptions,
 ): Promise<RedisServers> {
-  const asker = (locate: Route['locate']) =>
-    new SocketConnection({ locate, access }, quiet(options), 'millrace-cluster')
-  const cluster = new Cluster(seeds, asker, mapping(options))
+  const asker = (route: Pick<Route, 'locate' | 'greet'>) =>
+    new SocketConnection({ ...route, access }, quiet(options), 'millrace-cluster')
+  const routed = new Set<RoutedConnection>()
+  const cluster = new Cluster(seeds, asker, mapping(options), (map) => {
+    for (const connection of routed) connection.follow(map)
+  })
   await cluster.open().catch((error: unknown) => {
     throw toConnectError(shown, error)
   })
-  const routed = new Set<RoutedConnection>()
-  const watch = new Watch(async () => {
-    const { masters } = await cluster.refresh()
-    for (const connection of routed) connection.leaveAllBut(masters)
-  })
+  const watch = new Watch(() => cluster.refresh())
+  const start = (name: string, onClose?: () => void): Connection => {
+    const connectTo = (address: Address) => new SocketConnection(routeTo(address, access), options, name)
+    const gone = () => {
+      routed.delete(connection)
+      onClose?.()
+    }
+    const connection = new RoutedConnection(cluster, connectTo, gone)
+    routed.add(connection)
+    return connection
+  }
   return {
-    async connect(name, onClose) {
-      const connectTo = (address: Address) => new SocketConnection(routeTo(address, access), options, name)
-      const gone = () => {
-        routed.delete(connection)
-        onClose?.()
-      }
-      const connection = new RoutedConnection(cluster, connectTo, gone)
-      routed.add(connection)
-      return connection
-    },
+    // The cluster was reached; each master is when it is needed.
+    connect: async (name, onClose) => start(name, onClose),
+    start,
     async close() {
       watch.stop()
       await cluster.close()
@@ -132,6 +139,20 @@ async function opened(connection: SocketConnection, shown: string): Promise<Conn
   } catch (error) {
     throw toConnectError(shown, error)
   }
+}
+
+function started(connection: SocketConnection): SocketConnection {
+  connection.start()
+  return connection
+}
+
+/** A Sentinel may name a server that is not one yet, or no longer. Whoever may not ask finds out by the first write. */
+async function checkMaster(server: Sender): Promise<void> {
+  const [role] = await server.send<[string]>(['ROLE']).catch((error: unknown) => {
+    if (replyCode(error) === 'NOPERM') return ['master']
+    throw error
+  })
+  if (role !== 'master') throw new Error(`the server is no master, it is a ${role}`)
 }
 
 /** Whoever asks for the way may be refused by one that is down while others answer: no news for an operator. */

@@ -7,7 +7,7 @@ import { startTestRedis } from '../../engines/test-servers.ts'
 import { startFaultProxy } from '../../testing/fault-proxy.ts'
 import type { ConnectionOptions } from '../connection.ts'
 import { openConnection } from './servers.ts'
-import { SocketConnection } from './socket-connection.ts'
+import { routeTo, SocketConnection } from './socket-connection.ts'
 
 const server = useRedisServer()
 const proxy = useProxy(server)
@@ -215,4 +215,33 @@ test('a connection comes back after its server died and was started again', asyn
   expect(await failureOf(connection.send(['PING']))).toMatchObject({ code: 'REDIS_UNAVAILABLE' })
   await server.restart()
   await works(connection)
+})
+
+describe('a connection that is given up while its socket is being opened', () => {
+  const starting = async () => {
+    const connection = new SocketConnection(
+      routeTo({ host: '127.0.0.1', port: server.port }, { tls: false }),
+      {},
+      'starting',
+    )
+    opened.push(connection)
+    connection.start()
+    // Its route is known by then, and its socket is not there yet.
+    for (let turn = 0; turn < 3; turn++) await Promise.resolve()
+    return connection
+  }
+
+  test('is there again soon', async () => {
+    const connection = await starting()
+    connection.moveOn('somebody said so')
+    expect(await works(connection)).toBe('PONG')
+  })
+
+  test('leaves no socket behind when it is closed', async () => {
+    const connection = await starting()
+    await connection.close()
+    const admin = await open()
+    const clients = () => admin.send<string>(['CLIENT', 'LIST'])
+    await until('its end', async () => !(await clients()).includes('name=starting'))
+  })
 })

@@ -1,10 +1,10 @@
 import { createClient, type RedisClientType } from '@redis/client'
 import type { MillraceError } from '../../core/errors.ts'
 import { noLog, type Log } from '../../core/service.ts'
-import type { Connection, ConnectionOptions, Sender, ServerConnection } from '../connection.ts'
+import type { Connection, ConnectionOptions, Sender, ServerConnection, Socket } from '../connection.ts'
 import { closedError, offlineError, replyCode, toCommandError } from '../errors.ts'
 import type { Access } from './access.ts'
-import type { Address } from './address.ts'
+import { nameOf, type Address } from './address.ts'
 
 /** Where a connection leads to. */
 export interface Route {
@@ -13,11 +13,13 @@ export interface Route {
   readonly access: Access
   /** Where it leads to, when that is known before. */
   readonly address?: Address
-  /** Whether whoever is found there must say of itself that it is a master. */
-  readonly mastersOnly?: boolean
+  /** What has to go well with whoever is found there, before it counts as connected. */
+  readonly greet?: (server: Sender) => Promise<void>
 }
 
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000
+/** The most for every attempt after the first success: a network that lost the first bytes is soon tried again. */
+const MAX_RECONNECT_TIMEOUT_MS = 3_000
 const DEFAULT_COMMAND_TIMEOUT_MS = 5_000
 /** Longest pause between two attempts to reconnect: Redis is back in use within 2 s of being ready. */
 const MAX_RECONNECT_DELAY_MS = 1_000
@@ -47,6 +49,9 @@ export class SocketConnection implements Connection, ServerConnection {
   #ready = false
   #closed = false
   #epoch = 0
+  /** Attempts that failed in a row, and what the last one failed with. */
+  #failures = 0
+  #fault: Error | undefined
   /** When the connection may next be made anew because its server is a replica. */
   #moveOnAt = 0
   #first: Promise<void> | undefined
@@ -79,7 +84,10 @@ export class SocketConnection implements Connection, ServerConnection {
 
   /** Connects, and goes on trying if need be. Commands that are sent meanwhile wait for the first attempt. */
   start(): void {
-    this.#first = this.attempt().catch((error: unknown) => this.#retry(error as Error, 1))
+    const first = this.attempt().catch((error: unknown) => this.#retry(error as Error))
+    this.#first = first
+    // Comes before those that wait for it, so that nothing overtakes them.
+    void first.then(() => (this.#first = undefined))
   }
 
   get address(): Address {
@@ -100,17 +108,18 @@ export class SocketConnection implements Connection, ServerConnection {
       : this.#send(this.#client, args, deadlineMs)
   }
 
-  async together<T>(_key: string, work: (socket: Sender) => Promise<T>): Promise<T> {
+  async together<T>(_key: string, work: (socket: Socket) => Promise<T>): Promise<T> {
     await this.#first
     const client = this.#client
-    return work({ send: (args, deadlineMs) => this.#send(client, args, deadlineMs) })
+    return work({ line: client ?? this, send: (args, deadlineMs) => this.#send(client, args, deadlineMs) })
   }
 
   /** The same, for a key that is being moved here. */
-  async asking<T>(work: (socket: Sender) => Promise<T>): Promise<T> {
+  async asking<T>(work: (socket: Socket) => Promise<T>): Promise<T> {
     await this.#first
     const client = this.#client
     return work({
+      line: client ?? this,
       send: (args, deadlineMs) => {
         // It counts for the next command on this socket, and both are written in one go.
         this.#send(client, ['ASKING']).catch(() => {})
@@ -142,15 +151,16 @@ export class SocketConnection implements Connection, ServerConnection {
 
   /** Goes where the route leads to by now, at once; commands under way fail as uncertain. */
   moveOn(reason: string): void {
-    const client = this.#client
-    if (client) this.#replace(client, reason)
-    if (this.#timer) this.#reconnect(0, 0)
+    this.#failures = 0
+    if (this.#client) this.#replace(this.#client, reason)
+    if (this.#timer) this.#reconnect(0)
   }
 
   async close(): Promise<void> {
     if (!this.#closed) this.#onClose()
     this.#closed = true
     clearTimeout(this.#timer)
+    this.#timer = undefined
     this.#leave(this.#client)
     this.#wake()
   }
@@ -161,7 +171,7 @@ export class SocketConnection implements Connection, ServerConnection {
     deadlineMs?: number,
   ): Promise<T> {
     if (this.#closed) throw closedError()
-    if (!client || client !== this.#client || !this.#ready) throw offlineError()
+    if (!client || client !== this.#client || !this.#ready) throw this.#offline()
     const ms = deadlineMs ?? this.#options.commandTimeoutMs ?? DEFAULT_COMMAND_TIMEOUT_MS
     let waiting = true
     const judge = () => waiting && this.#replace(client, `no reply to ${args[0]} within ${ms} ms`)
@@ -187,18 +197,35 @@ export class SocketConnection implements Connection, ServerConnection {
     const unlimited = this.#limitHandshake(client)
     try {
       await client.connect()
-      if (this.#route.mastersOnly) await checkMaster(client)
+      // Given up before its socket was there: then the client connects all the same.
+      if (!client.isOpen) throw this.#offline()
+      await this.#greet(client)
     } catch (error) {
       if (this.#client === client) this.#leave(client)
+      else client.destroy()
       throw unlimited() ?? error
     } finally {
       unlimited()
     }
-    if (this.#client !== client) throw offlineError()
+    if (this.#client !== client) throw this.#offline()
     this.#ready = true
-    this.#first = undefined
+    this.#failures = 0
+    this.#fault = undefined
     this.#epoch++
     this.#wake()
+  }
+
+  async #greet(client: RedisClientType): Promise<void> {
+    const send = <T>(args: readonly string[]): Promise<T> =>
+      client.sendCommand<T>(args).catch((error: unknown) => {
+        throw toCommandError(error)
+      })
+    await this.#route.greet?.({ send })
+  }
+
+  #offline(): MillraceError {
+    const fault = this.#fault
+    return offlineError(fault, fault && `${nameOf(this.#address)}: ${fault.message}`)
   }
 
   /** The client waits for ever for the answers to its first commands, on a socket that is dead but open. */
@@ -245,7 +272,8 @@ export class SocketConnection implements Connection, ServerConnection {
   }
 
   get #connectTimeoutMs(): number {
-    return this.#options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS
+    const ms = this.#options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS
+    return this.#epoch === 0 ? ms : Math.min(ms, MAX_RECONNECT_TIMEOUT_MS)
   }
 
   /** A replica was a master once: by now the route may lead to its successor. What is under way may end here. */
@@ -271,25 +299,26 @@ export class SocketConnection implements Connection, ServerConnection {
     if (this.#closed || this.#client !== client) return
     this.#ready = false
     this.#client = undefined
-    this.#reconnect(0)
+    this.#reconnect()
   }
 
-  #reconnect(failures: number, delayMs = reconnectDelay(failures)): void {
+  #reconnect(delayMs = reconnectDelay(this.#failures)): void {
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => {
       this.#timer = undefined
       this.attempt().then(
         () => this.#log.info({}, `Redis connection ${this.#name} is back`),
-        (error: unknown) => this.#retry(error as Error, failures + 1),
+        (error: unknown) => this.#retry(error as Error),
       )
     }, delayMs)
   }
 
-  #retry(error: Error, failures: number): void {
+  #retry(error: Error): void {
     if (this.#closed) return
+    this.#fault = error
     this.#log.warn({ error }, `Redis connection ${this.#name}: ${error.message}`)
-    this.#first = undefined
-    this.#reconnect(failures)
+    this.#reconnect()
+    this.#failures++
   }
 
   #leave(client: RedisClientType | undefined): void {
@@ -301,15 +330,6 @@ export class SocketConnection implements Connection, ServerConnection {
   #wake(): void {
     for (const wake of this.#waiters) wake()
   }
-}
-
-/** Whoever may not ask finds out by the first write. */
-async function checkMaster(client: RedisClientType): Promise<void> {
-  const [role] = await client.sendCommand<[string]>(['ROLE']).catch((error: Error) => {
-    if (error.message.startsWith('NOPERM')) return ['master']
-    throw error
-  })
-  if (role !== 'master') throw new Error(`the server is no master, it is a ${role}`)
 }
 
 /** Doubling from 50 ms, with jitter so that a fleet does not come back in one moment. */

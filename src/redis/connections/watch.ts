@@ -1,5 +1,5 @@
 /** How often is asked who the masters are: a failover is noticed within this time, whatever becomes of the old master. */
-const INTERVAL_MS = 500
+const INTERVAL_MS = 250
 
 /** Asks again and again, one question at a time, without keeping the process alive. */
 export class Watch {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { failureOf, until } from '../../../test/support/until.ts'
 import { useProxy } from '../../../test/support/use-proxy.ts'
 import { useLog, useRedis } from '../../../test/support/use-redis.ts'
@@ -379,5 +379,52 @@ describe('a crowd of consumers that died', () => {
     expect(claimed.size).toBe(crowd / 10)
     expect(largestStep).toBeLessThanOrEqual(100)
     expect(await consumerNames()).toEqual(['alive'])
+  })
+})
+
+describe('a consumer', () => {
+  test('that has left is handed nothing any more', async () => {
+    const consumer = await join()
+    await append(1)
+    await consumer.leave()
+    expect((await failureOf(claim(consumer))).code).toBe('CLOSED')
+    expect(await consumerNames()).toEqual([])
+  })
+
+  test('is not told that it lost what it was handed again', async () => {
+    const consumer = await join()
+    const entries = await append(2)
+    await claimCount(consumer, 2)
+    await admin.send(['XGROUP', 'DESTROY', stream, GROUP])
+    const again = await claimCount(consumer, 1)
+    expect(positions(again)).toEqual(entries.slice(0, 1))
+    expect(await consumer.heartbeat()).toEqual(entries.slice(1))
+    expect(await consumer.settle(acknowledge(again))).toEqual([])
+    expect(await consumer.heartbeat()).toEqual([])
+  })
+
+  test('is told once what it lost', async () => {
+    const consumer = await join()
+    const entries = await append(2)
+    const claims = await claimCount(consumer, 2)
+    await admin.send(['XGROUP', 'DESTROY', stream, GROUP])
+    await claimCount(consumer, 1)
+    expect(await consumer.settle(acknowledge(claims.slice(1)))).toEqual(entries.slice(1))
+    expect(await consumer.heartbeat()).toEqual([])
+  })
+
+  test('notices a pause within a second, also after a claim full of retries', async () => {
+    const consumer = await join({ deadAfterMs: 60_000 })
+    await append(1)
+    await consumer.settle(retry(await claimCount(consumer, 1), 0))
+    await append(1)
+    expect(await claim(consumer, 1)).toMatchObject([{ origin: 'retry' }])
+    await admin.send(['HSET', groupKeys(stream, GROUP).state, 'paused', '1'])
+    vi.useFakeTimers({ now: Date.now() + 1_000, toFake: ['Date'] })
+    try {
+      expect(await claim(consumer, 1, 0)).toEqual([])
+    } finally {
+      vi.useRealTimers()
+    }
   })
 })

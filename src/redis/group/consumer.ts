@@ -1,3 +1,4 @@
+import { MillraceError } from '../../core/errors.ts'
 import { pause } from '../../core/pause.ts'
 import { noLog, type Log } from '../../core/service.ts'
 import type {
@@ -76,6 +77,7 @@ export class RedisConsumer implements Consumer {
   }
 
   async claim(limit: number, waitMs: number, signal: AbortSignal): Promise<Claim[]> {
+    if (this.#left) throw new MillraceError('CLOSED', 'the consumer has left its group; join again to claim')
     try {
       return this.#metered
         ? await this.#metered.claim(limit, waitMs, signal)
@@ -138,8 +140,11 @@ export class RedisConsumer implements Consumer {
 
   async heartbeat(): Promise<string[]> {
     await this.#metered?.renew()
-    const lost = await Promise.all([this.#member.heartbeat(), this.#inlet.heartbeat()])
-    return lost.flat()
+    // It would come behind our leaving, and say that we live.
+    if (this.#left) return []
+    await Promise.all([this.#member.heartbeat(), this.#inlet.heartbeat()])
+    // Only now, when nothing can fail any more: what is taken has to be told.
+    return [...this.#member.takeUntold(), ...this.#inlet.takeUntold()]
   }
 
   async #route<T>(
@@ -147,9 +152,11 @@ export class RedisConsumer implements Consumer {
     positionOf: (item: T) => string,
     call: (side: Side, part: readonly T[]) => Promise<string[]>,
   ): Promise<string[]> {
-    if (!this.#inlet.used) return call(this.#member, items)
+    // Also one that never read the inlet may be asked about what others had from it.
+    if (!items.some((item) => isInInlet(positionOf(item)))) return call(this.#member, items)
     const own = items.filter((item) => !isInInlet(positionOf(item)))
     const copies = items.filter((item) => isInInlet(positionOf(item)))
+    if (own.length === 0) return call(this.#inlet, copies)
     const calls = [call(this.#member, own), call(this.#inlet, copies)]
     await Promise.allSettled(calls)
     return (await Promise.all(calls)).flat()

@@ -68,6 +68,47 @@ describe('the lease of an exclusive group', () => {
     ])
   })
 
+  test('lost by the clock and taken again neither hands out nor lets run before its holder was told what it lost', async () => {
+    const holder = await joinExclusive()
+    const entries = await lab.append(2)
+    await lab.claimCount(holder, 2)
+    await until('the end of the lease', () => !holder.mayRun)
+    const early: Claim[] = []
+    await until('the lease again', async () => {
+      early.push(...(await lab.claim(holder)))
+      return (await lab.send('GET', leaseKey())) !== null
+    })
+    expect([...early, ...(await lab.claim(holder))]).toEqual([])
+    expect(holder.mayRun).toBe(false)
+    expect(await holder.heartbeat()).toEqual(entries)
+    expect(holder.mayRun).toBe(true)
+    expect(positions(await lab.claimCount(holder, 2))).toEqual(entries)
+    expect(await holder.heartbeat()).toEqual([])
+  })
+
+  test('is left for good: a heartbeat under way says no more that its former holder lives', async () => {
+    const holder = await joinExclusive()
+    await lab.append(1)
+    await holder.settle(acknowledge(await lab.claimCount(holder, 1)))
+    await Promise.all([holder.heartbeat(), holder.leave()])
+    expect(await lab.send('EXISTS', groupKeys(lab.stream, 'group').heartbeats)).toBe(0)
+  })
+
+  test('gives back with no start what is in hand, and what is held without it as abandoned', async () => {
+    const holder = await joinExclusive(60_000)
+    await lab.append(1)
+    const [{ position }] = (await lab.claimCount(holder, 1)) as [Claim]
+    await holder.settle([{ kind: 'retry', position, attempts: 3, delayMs: 0 }])
+    expect(await lab.claimCount(holder, 1)).toMatchObject([{ attempt: 4 }])
+    await holder.leave()
+    const next = await joinExclusive(60_000)
+    expect(await lab.claimCount(next, 1)).toMatchObject([{ attempt: 4, origin: 'parked' }])
+    expect(await lab.claimCount(next, 1)).toMatchObject([{ attempt: 4, origin: 'retry' }])
+    await lab.send('DEL', leaseKey())
+    await next.leave()
+    expect(await lab.claimCount(await joinExclusive(), 1)).toMatchObject([{ attempt: 4 }])
+  })
+
   test('stays with a holder that works and does not claim', async () => {
     const holder = await joinExclusive()
     lab.keepAlive(holder, DEAD_AFTER_MS / 6)

@@ -136,8 +136,9 @@ export class GroupCommands {
   }
 
   async leave(): Promise<void> {
+    const args = [String(MAX_ENTRIES_PER_CALL), this.who.exclusive ? '1' : '0']
     for (let count = 1; count > 0;) {
-      const [handedBack, trimmed] = await this.run(scripts.leaveScript, [String(MAX_ENTRIES_PER_CALL)])
+      const [handedBack, trimmed] = await this.run(scripts.leaveScript, args)
       this.tellTrimmed(trimmed)
       count = handedBack
     }

@@ -1,3 +1,4 @@
+import type { MillraceError } from '../../core/errors.ts'
 import type { Log } from '../../core/service.ts'
 import type { Claim, Outcome } from '../../core/stream-log.ts'
 import type { Connection } from '../connection.ts'
@@ -30,7 +31,9 @@ export class GroupMember {
   readonly #hearing: Hearing
   readonly #wake: () => void
   /** Lost, as we found out by ourselves; the next heartbeat tells. */
-  readonly #untold: string[] = []
+  readonly #untold = new Set<string>()
+  /** Perhaps parked, since the reply was lost; until that is known nothing of ours may be claimed again. */
+  readonly #perhapsParked = new Set<string>()
   #readFailed = false
   #nextIdleResetAt = 0
 
@@ -65,9 +68,11 @@ export class GroupMember {
 
   /** Of what was delivered before. Not held yet: see `hold`. */
   async claimAgain(limit: number): Promise<Claim[]> {
+    // It could be one of these, and parking it once more would count its next start a second time.
+    if (this.#perhapsParked.size > 0) return []
     if (this.#readFailed) {
       // No read is under way here, so whatever is pending to us now and we do not hold is stranded.
-      this.#untold.push(...(await this.#beat()))
+      this.#lost(await this.#beat())
       this.#readFailed = false
     }
     return this.redeliveries.take(limit)
@@ -88,8 +93,10 @@ export class GroupMember {
     }
   }
 
+  /** What is ours again is not told as lost: who runs it would let go of it, and nobody would settle it. */
   hold(claims: Claim[]): Claim[] {
     this.#holdings.hold(claims)
+    this.#told(claims)
     return claims
   }
 
@@ -109,10 +116,20 @@ export class GroupMember {
   async settle(outcomes: readonly Outcome[]): Promise<string[]> {
     if (outcomes.length === 0) return []
     const held = this.#holdings.size
+    const parked = outcomes.filter(({ kind }) => kind === 'retry' || kind === 'release')
     const call = () => this.#lostWithGroup(this.#settling.settle(outcomes, held), outcomes)
-    return this.#holdings.letGo(outcomes, call).finally(() => {
-      if (outcomes.some(({ kind }) => kind === 'retry' || kind === 'release')) this.#lookSoon()
-    })
+    try {
+      const lost = await this.#holdings.letGo(outcomes, call)
+      for (const { position } of parked) this.#perhapsParked.delete(position)
+      this.#told(outcomes)
+      return lost
+    } catch (error) {
+      if ((error as MillraceError).code === 'REDIS_UNCERTAIN')
+        for (const { position } of parked) this.#perhapsParked.add(position)
+      throw error
+    } finally {
+      if (parked.length > 0) this.#lookSoon()
+    }
   }
 
   #lookSoon(): void {
@@ -120,14 +137,21 @@ export class GroupMember {
     this.#wake()
   }
 
-  async heartbeat(): Promise<string[]> {
-    const lost = await this.#beat()
-    return [...this.takeUntold(), ...lost]
+  /** What it finds lost is kept until it is told. */
+  async heartbeat(): Promise<void> {
+    this.#lost(await this.#beat())
+  }
+
+  /** Whether something was lost of which whoever runs it does not know yet. */
+  get hasUntold(): boolean {
+    return this.#untold.size > 0
   }
 
   /** What was found lost since it was last told. */
   takeUntold(): string[] {
-    return this.#untold.splice(0)
+    const lost = [...this.#untold]
+    this.#untold.clear()
+    return lost
   }
 
   /** What is pending in the group comes next, all of it: for the new holder of a lease. */
@@ -137,7 +161,16 @@ export class GroupMember {
 
   /** Nothing is ours any more, as the next heartbeat tells. */
   loseAll(): void {
-    this.#untold.push(...this.#holdings.loseAll())
+    this.#lost(this.#holdings.loseAll())
+  }
+
+  #lost(positions: readonly string[]): void {
+    for (const position of positions) this.#untold.add(position)
+  }
+
+  /** Whoever asked about these knows how they stand. */
+  #told(items: readonly { position: string }[]): void {
+    if (this.#untold.size > 0) for (const { position } of items) this.#untold.delete(position)
   }
 
   async #beat(): Promise<string[]> {
@@ -168,12 +201,15 @@ export class GroupMember {
         .map(([position, attempt]) => ({ kind: 'release', position, attempts: attempt - 1 })),
     )
     await this.#commands.leave().catch(unlessGone)
+    this.#untold.clear()
   }
 
   /** What a failed call of a claim asks for: where the group is gone it is created again, anything else is raised. */
   async mend(error: unknown): Promise<void> {
-    this.#hearing.failed()
-    if (remedyFor(error) !== 'heal') throw error
+    if (remedyFor(error) !== 'heal') {
+      this.#hearing.failed()
+      throw error
+    }
     await this.heal()
   }
 

@@ -95,14 +95,16 @@ return trimmed
 `)
 
 /**
- * Hands back what the consumer still holds, to be claimed at once, and removes it when it holds nothing more.
- * ARGV[5]: how many entries to hand back in this call. Answers how many it did, and what was trimmed.
+ * Hands back what is still pending to the consumer, though it knows nothing of it any more, and removes it when that is
+ * all. Nothing of it was started, but in an exclusive group, where it was lost with the lease: there its start counts.
+ * ARGV[5]: how many entries to hand back in this call; ARGV[6]: 1 in an exclusive group. Answers how many it did, and
+ * what was trimmed.
  */
 export const leaveScript = new GroupScript<[count: number, trimmed: string[]]>(`
 ${NOW}${ENTOMB}
 local rows = redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', ARGV[5], ARGV[2])
 for _, row in ipairs(rows) do
-  local starts = math.max(0, row[4] - 1)
+  local starts = ARGV[6] == '1' and row[4] or math.max(0, row[4] - 1)
   local args = { row[1], 'RETRYCOUNT', starts, 'JUSTID' }
   if #redis.call('XCLAIM', KEYS[1], ARGV[1], '${RETRY_CONSUMER}', 0, unpack(args)) == 1 then
     redis.call('ZADD', KEYS[3], now, row[1])

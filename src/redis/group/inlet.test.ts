@@ -108,6 +108,19 @@ describe('the inlet of a group', () => {
     expect(await former.heartbeat()).toEqual(positions(claims))
   })
 
+  test('is recovered by a successor before it is handed anything new', async () => {
+    const former = await lab.join({ exclusive: true, deadAfterMs: 60_000 })
+    await copy(1)
+    const claims = await lab.claimCount(former, 1)
+    await former.settle([{ kind: 'retry', position: claims[0]!.position, attempts: 1, delayMs: 3_600_000 }])
+    await former.leave()
+    await lab.append(1)
+    const heir = await lab.join({ exclusive: true, deadAfterMs: 60_000 })
+    expect((await lab.claimCount(heir, 2)).map(({ origin }) => origin)).toEqual(['parked', 'new'])
+    await heir.expedite(positions(claims))
+    expect(await lab.claimCount(heir, 1)).toMatchObject([{ attempt: 2, origin: 'retry' }])
+  })
+
   test('counts for the rate of its group', async () => {
     const consumer = await lab.join({ rateLimit: { count: 3, perMs: 60_000 } })
     for (let number = 0; number < 5; number++) await copy(number)
@@ -124,6 +137,20 @@ describe('the inlet of a group', () => {
     while (performance.now() < end) expect(await lab.claim(consumer)).toEqual([])
     await lab.send('HDEL', state, 'paused')
     expect(await lab.claimCount(consumer, 1)).toHaveLength(1)
+  })
+
+  test('can be asked about by a member that never read it', async () => {
+    const [reader, other] = [await lab.join(), await lab.join()]
+    await copy(1)
+    await copy(2)
+    const claims = await lab.claimCount(reader, 2)
+    const [first, second] = positions(claims) as [string, string]
+    const parking = { kind: 'retry', position: first, attempts: 1, delayMs: 3_600_000 } as const
+    expect(await reader.settle([parking])).toEqual([])
+    expect(await other.waiting([first, second])).toEqual([first])
+    expect(await other.settle(acknowledge(claims))).toEqual([first, second])
+    await other.expedite([first])
+    expect(await lab.claimCount(reader, 1)).toMatchObject([{ position: first, attempt: 2, origin: 'retry' }])
   })
 
   test('hands back what a member held that leaves', async () => {

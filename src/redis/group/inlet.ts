@@ -39,8 +39,9 @@ export class Inlet {
   /** Tells whether there is an inlet, and answers whether its turn has come. */
   turn(open: boolean): boolean {
     this.#open = open && Date.now() >= this.#goneUntil
-    if (!this.#open || this.restMs > 0) return false
+    // What is pending comes first, also where nobody has looked yet whether there is an inlet.
     if (this.#member.redeliveries.recovering) return true
+    if (!this.#open || this.restMs > 0) return false
     const yields = this.#streamFirst
     this.#streamFirst = false
     return !yields
@@ -65,6 +66,7 @@ export class Inlet {
   /** An inlet that is gone was emptied by others, which is how each one ends. */
   #gone(error: unknown): void {
     if (remedyFor(error) !== 'heal') throw error
+    this.#member.redeliveries.nothingToRecover()
     this.#open = false
     this.#goneUntil = Date.now() + LOOK_INTERVAL_MS
   }
@@ -96,11 +98,18 @@ export class Inlet {
     return (await this.#member.settle(own)).map(fromInlet)
   }
 
-  async heartbeat(): Promise<string[]> {
-    if (!this.#used) return []
+  async heartbeat(): Promise<void> {
     const silent = !this.#open && this.#member.held === 0
-    const lost = silent ? this.#member.takeUntold() : await this.#member.heartbeat()
-    return lost.map(fromInlet)
+    if (this.#used && !silent) await this.#member.heartbeat()
+  }
+
+  get hasUntold(): boolean {
+    return this.#member.hasUntold
+  }
+
+  /** What was lost since it was last told. */
+  takeUntold(): string[] {
+    return this.#member.takeUntold().map(fromInlet)
   }
 
   recoverAll(): void {

@@ -11,6 +11,8 @@ import type { Reader } from './reader.ts'
 
 /** Longest wait without a look around, in ms. */
 const LOOK_INTERVAL_MS = 900
+/** Pause between two looks whether a heartbeat has told what was lost, in ms. */
+const TELLING_MS = 20
 
 /** What a round found, or for how long there is nothing to look for: then not even new entries are waited for. */
 interface Round {
@@ -65,9 +67,14 @@ export class MeteredClaims {
     return signal.aborted ? [] : (await this.#round(limit)).claims
   }
 
-  /** Whether what was handed out may start now. */
+  /** Whether what was handed out may start now. What was lost may not, also where the lease is ours again since. */
   mayRun(): boolean {
-    return !this.#lease || this.#lease.term !== undefined
+    return !this.#lease || (this.#lease.term !== undefined && !this.#hasUntold)
+  }
+
+  /** Something was lost with the lease, and whoever runs it does not know yet. */
+  get #hasUntold(): boolean {
+    return this.#member.hasUntold || this.#inlet.hasUntold
   }
 
   /** Keeps the lease while nothing is claimed; what was lost with it is told by the heartbeat that follows. */
@@ -83,6 +90,8 @@ export class MeteredClaims {
     const lease = this.#lease
     if (!lease) return this.#withinRate(limit)
     if (!(await lease.ensure())) return { claims: [], restMs: lease.restMs }
+    // Handed out again, an entry that whoever runs it still takes for its own would be one and the same to it.
+    if (this.#hasUntold) return { claims: [], restMs: TELLING_MS }
     const { term } = lease
     try {
       return await this.#withinRate(limit, () => lease.term === term)

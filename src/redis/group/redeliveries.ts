@@ -28,8 +28,11 @@ export class Redeliveries {
   #someSilent = false
   /** After retries what others abandoned gets its turn, for the same reason as below. */
   #abandonedFirst = false
-  /** After a full round of retries new entries get their turn, so that a mass of retries can't starve them. */
-  #newFirst = false
+  /**
+   * After a full round of retries new entries get their turn, so that a mass of retries can't starve them. Until then,
+   * and not for longer: a pause is noticed by looking at retries, and that is how we say that we live.
+   */
+  #newFirstUntil = 0
   /** Pending to us on the server without our knowing, when a heartbeat looked: perhaps a reply was lost. */
   #stranded: readonly string[] = []
   /** Where the recovery of everything pending goes on; `''` when there is none. */
@@ -76,6 +79,11 @@ export class Redeliveries {
     this.#stranded = []
   }
 
+  /** Nothing is pending, since it is gone. */
+  nothingToRecover(): void {
+    this.#recoverFrom = ''
+  }
+
   /** What is to be held from now on; what is `parked` is only told. */
   async take(limit: number): Promise<Claim[]> {
     if (this.recovering) return this.#recover(limit)
@@ -105,10 +113,9 @@ export class Redeliveries {
 
   async #poll(limit: number): Promise<Claim[]> {
     if (this.restMs > 0) return []
-    if (this.#newFirst) {
-      this.#newFirst = false
-      return []
-    }
+    const newFirst = Date.now() < this.#newFirstUntil
+    this.#newFirstUntil = 0
+    if (newFirst) return []
     if (this.#abandonedFirst) {
       this.#abandonedFirst = false
       const abandoned = await this.#takeOver(limit)
@@ -125,7 +132,7 @@ export class Redeliveries {
     this.#paused = paused
     this.#inletSeen = inlet
     this.#someSilent = silent > 0
-    this.#newFirst = full
+    this.#newFirstUntil = full ? Date.now() + pollIntervalMs : 0
     this.#abandonedFirst = due.length > 0
     if (paused) this.#nextPollAt = Date.now() + pollIntervalMs
     else if (!full) this.#nextPollAt = Date.now() + Math.min(pollIntervalMs, untilNextMs)

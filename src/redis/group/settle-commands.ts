@@ -109,10 +109,12 @@ export class SettleCommands {
   async #park(outcomes: readonly (Of<'retry'> | Of<'release'>)[]): Promise<string[]> {
     const lost: string[] = []
     for (const part of pages(outcomes, MAX_MOVED_PER_CALL)) {
-      const args = part.flatMap(({ position, attempts, delayMs = 0 }) => [
+      const args = part.flatMap(({ kind, position, attempts, delayMs = 0 }) => [
         position,
         String(attempts),
         String(Math.ceil(delayMs)),
+        // What is given back may have been started all the same.
+        String(kind === 'retry' ? attempts : attempts + 1),
       ])
       const [notOurs, trimmed] = await this.#commands.run(scripts.parkScript, args)
       this.#commands.tellTrimmed(trimmed)

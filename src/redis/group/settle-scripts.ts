@@ -14,16 +14,17 @@ end
 `
 
 /**
- * Writes down that entries start. ARGV[5…]: position and attempt in turn. Answers the positions that are not ours.
- * What was trimmed meanwhile may run, since we have it; a claim would only drop it.
+ * Writes down that entries start. ARGV[5…]: position and attempt in turn. Answers the positions that are not ours. One
+ * that went to others, who began a later attempt, and came back since is another claim: begun as the old one, its
+ * attempts would be counted backwards. What was trimmed meanwhile may run, since we have it; a claim would only drop it.
  */
 export const beginScript = new GroupScript<string[]>(
   `
-${HOLDS}
 local lost = {}
 for i = 5, #ARGV, 2 do
   local id = ARGV[i]
-  if not holds(id) then
+  local row = redis.call('XPENDING', KEYS[1], ARGV[1], id, id, 1, ARGV[2])[1]
+  if not row or row[4] > tonumber(ARGV[i + 1]) then
     lost[#lost + 1] = id
   elseif #redis.call('XRANGE', KEYS[1], id, id) == 1 then
     redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, id, 'RETRYCOUNT', ARGV[i + 1], 'JUSTID')
@@ -118,17 +119,19 @@ return lost
 )
 
 /**
- * Parks entries until their retry is due. ARGV[5…]: position, attempts and delay in ms, in turn.
+ * Parks entries until their retry is due. ARGV[5…]: position, attempts, delay in ms and the most starts that the claim
+ * in question can have had, in turn. With more it was claimed anew since, by ourselves: this call comes late.
  * Answers the positions that were not ours, and what was trimmed. What is due at one moment comes in the order given:
  * each is due a fraction of a millisecond before the next, and none later than asked.
  */
 export const parkScript = new GroupScript<[lost: string[], trimmed: string[]]>(
   `
-${NOW}${HOLDS}${ENTOMB}
+${NOW}${ENTOMB}
 local lost = {}
-for i = 5, #ARGV, 3 do
+for i = 5, #ARGV, 4 do
   local id = ARGV[i]
-  if not holds(id) then
+  local row = redis.call('XPENDING', KEYS[1], ARGV[1], id, id, 1, ARGV[2])[1]
+  if not row or row[4] > tonumber(ARGV[i + 3]) then
     lost[#lost + 1] = id
   else
     local args = { id, 'RETRYCOUNT', ARGV[i + 1], 'JUSTID' }

@@ -1,0 +1,4 @@
+/** What Redis can be. */
+export const TOPOLOGIES = ['single', 'sentinel', 'cluster'] as const
+
+export type TopologyName = (typeof TOPOLOGIES)[number]
