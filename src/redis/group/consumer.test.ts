@@ -29,6 +29,7 @@ beforeEach(() => {
   stream = `consumer:${streams++}`
 })
 afterEach(async () => {
+  vi.useRealTimers()
   for (const beat of beats) clearInterval(beat)
   await Promise.all(consumers.map((consumer) => consumer.leave().catch(() => {})))
   await Promise.all(logs.map((log) => log.close()))
@@ -37,7 +38,7 @@ afterEach(async () => {
 /** A consumer on connections of its own. */
 async function join(options: Partial<Membership> & { through?: string } = {}): Promise<Consumer> {
   const { through = server.url, ...membership } = options
-  const log = await RedisStreamLog.open({ url: through, commandTimeoutMs: 1_000, connectTimeoutMs: 200 })
+  const log = await RedisStreamLog.open({ url: through, commandTimeoutMs: 1_000, connectTimeoutMs: 2_000 })
   logs.push(log)
   const consumer = await log.join({
     stream,
@@ -421,10 +422,18 @@ describe('a consumer', () => {
     expect(await claim(consumer, 1)).toMatchObject([{ origin: 'retry' }])
     await admin.send(['HSET', groupKeys(stream, GROUP).state, 'paused', '1'])
     vi.useFakeTimers({ now: Date.now() + 1_000, toFake: ['Date'] })
-    try {
-      expect(await claim(consumer, 1, 0)).toEqual([])
-    } finally {
-      vi.useRealTimers()
-    }
+    expect(await claim(consumer, 1, 0)).toEqual([])
+  })
+
+  test('that healed the group was not cut off: it says at once who is dead', async () => {
+    const consumer = await join({ deadAfterMs: 60_000 })
+    await admin.send(['XGROUP', 'DESTROY', stream, GROUP])
+    expect(await claim(consumer)).toEqual([])
+    const dead = await join({ consumer: 'dead', deadAfterMs: 60_000 })
+    await append(1)
+    await claimCount(dead, 1)
+    await admin.send(['ZADD', groupKeys(stream, GROUP).heartbeats, '1', 'dead'])
+    vi.useFakeTimers({ now: Date.now() + 120_000, toFake: ['Date'] })
+    expect(await claim(consumer, 10, 0)).toMatchObject([{ origin: 'abandoned' }])
   })
 })

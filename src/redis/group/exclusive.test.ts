@@ -86,6 +86,19 @@ describe('the lease of an exclusive group', () => {
     expect(await holder.heartbeat()).toEqual([])
   })
 
+  test('keeps the order of what is handed out again with a group that was lost', async () => {
+    const holder = await joinExclusive()
+    const entries = await lab.append(3)
+    const claims = await lab.claimCount(holder, 3)
+    await lab.send('XGROUP', 'DESTROY', lab.stream, 'group')
+    expect(await holder.settle(acknowledge(claims.slice(0, 1)))).toEqual(entries.slice(0, 1))
+    expect(holder.mayRun).toBe(false)
+    expect(await lab.claim(holder)).toEqual([])
+    expect(await holder.heartbeat()).toEqual(entries.slice(1))
+    expect(positions(await lab.claimCount(holder, 3))).toEqual(entries)
+    expect(holder.mayRun).toBe(true)
+  })
+
   test('is left for good: a heartbeat under way says no more that its former holder lives', async () => {
     const holder = await joinExclusive()
     await lab.append(1)

@@ -214,8 +214,14 @@ export class GroupMember {
   }
 
   async heal(): Promise<void> {
-    if (await this.#commands.ensureGroup(this.#options.start))
-      this.#options.log.info(this.#line, 'the group did not exist and was created')
+    if (!(await this.#commands.ensureGroup(this.#options.start))) return
+    this.#lostInOrder()
+    this.#options.log.info(this.#line, 'the group did not exist and was created')
+  }
+
+  /** Where order is kept, what was lost with the group must not end behind what the new one hands out again. */
+  #lostInOrder(): void {
+    if (this.#commands.who.exclusive) this.loseAll()
   }
 
   /**
@@ -228,7 +234,9 @@ export class GroupMember {
     counts: (position: string) => boolean = () => true,
   ): Promise<string[]> {
     const answered = await call.catch((error: unknown) => {
-      if (remedyFor(error) !== 'heal' && replyCode(error) !== 'NOLEASE') throw error
+      const isGone = remedyFor(error) === 'heal'
+      if (!isGone && replyCode(error) !== 'NOLEASE') throw error
+      if (isGone) this.#lostInOrder()
       return all.map(({ position }) => position)
     })
     const lost = answered.filter(counts)

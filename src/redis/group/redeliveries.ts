@@ -87,7 +87,8 @@ export class Redeliveries {
   /** What is to be held from now on; what is `parked` is only told. */
   async take(limit: number): Promise<Claim[]> {
     if (this.recovering) return this.#recover(limit)
-    return (await this.#adopt()) ?? (await this.#poll(limit))
+    const adopted = await this.#adopt()
+    return adopted.length > 0 ? adopted : this.#poll(limit)
   }
 
   async #recover(limit: number): Promise<Claim[]> {
@@ -104,11 +105,11 @@ export class Redeliveries {
     return []
   }
 
-  async #adopt(): Promise<Claim[] | undefined> {
-    if (this.#stranded.length === 0) return undefined
+  async #adopt(): Promise<Claim[]> {
+    if (this.#stranded.length === 0 || this.#paused) return []
     const stranded = this.#holdings.unknown(this.#stranded)
     this.#stranded = []
-    return stranded.length > 0 ? this.#commands.adopt(stranded) : undefined
+    return stranded.length > 0 ? this.#commands.adopt(stranded) : []
   }
 
   async #poll(limit: number): Promise<Claim[]> {
