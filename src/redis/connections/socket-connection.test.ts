@@ -122,7 +122,7 @@ describe('a connection', () => {
   })
 
   test('is replaced when its server hangs while it connects again', async () => {
-    const connection = await open({ connectTimeoutMs: 200 })
+    const connection = await open({ connectTimeoutMs: 1_000 })
     proxy.swallow('both')
     proxy.cut()
     await until('a second connection that hangs', () => !connection.ready)
