@@ -22,8 +22,13 @@ export interface NewEntry {
  * time, and `PUBLISH_NOT_REPLICATED` tells so. A failover can still choose a replica that is none of them.
  */
 export interface Durability {
-  /** How many, at least 1. */
+  /** How many: at least 1, or 0 where `fsync` is set. */
   replicas: number
+  /**
+   * Whether it must be on the disks of the master and of these replicas. Needs Valkey, or Redis 7.2, with an append-only
+   * file; elsewhere nothing is written, and `REDIS_UNSUITABLE` says so. Off by default.
+   */
+  fsync?: boolean
   /** How long to wait for them, in ms (1000). */
   timeoutMs?: number
 }

@@ -37,7 +37,7 @@ export function nextBatch<E extends Sized>(queue: readonly E[], start: number): 
 }
 
 const sameDurability = (a: Durability | undefined, b: Durability | undefined): boolean =>
-  a === b || (a?.replicas === b?.replicas && a?.timeoutMs === b?.timeoutMs)
+  a === b || (a?.replicas === b?.replicas && a?.fsync === b?.fsync && a?.timeoutMs === b?.timeoutMs)
 
 const isLarge = ({ fields, size }: Sized) => size >= LARGE_ENTRY_BYTES || fields.length > MAX_SCRIPT_FIELDS
 

@@ -28,12 +28,13 @@ export class DurableWrites {
   ): Promise<(string | MillraceError)[]> {
     return this.#connection.together(stream, async (socket) => {
       const confirmations = this.#of(socket.line)
+      if (durability.fsync) await confirmations.checkFsync(socket)
       await confirmations.free()
       const results = await writeBatch(socket, stream, entries, { ...options, rewrites: true })
-      const replicas = await confirmations.confirm(socket, durability)
-      if (replicas >= durability.replicas) return results
+      const confirmed = await confirmations.confirm(socket, durability)
+      if (isEnough(confirmed, durability)) return results
       return results.map((result) =>
-        typeof result === 'string' ? notReplicated(result, replicas, durability) : result,
+        typeof result === 'string' ? notReplicated(result, confirmed, durability) : result,
       )
     })
   }
@@ -50,9 +51,10 @@ export class DurableWrites {
  * it, and what comes later is written after it: with replicas that don't answer, nobody waits for more than two.
  */
 class Confirmations {
+  #fsync: Promise<void> | undefined
   #last: Promise<unknown> = Promise.resolve()
   /** Those that are not sent yet. */
-  readonly #next = new Map<string, Promise<number>>()
+  readonly #next = new Map<string, Promise<Confirmed>>()
 
   /** Resolves when nothing that is sent now would wait behind a WAIT. */
   async free(): Promise<void> {
@@ -62,9 +64,22 @@ class Confirmations {
     }
   }
 
-  /** How many replicas have what was written on this socket before. */
-  confirm(socket: Sender, durability: Durability): Promise<number> {
-    const key = JSON.stringify([durability.replicas, durability.timeoutMs])
+  /**
+   * Refuses a server that can not tell what is on its disk, before anything is written there.
+   *
+   * @throws MillraceError `REDIS_UNSUITABLE`
+   */
+  checkFsync(socket: Sender): Promise<void> {
+    this.#fsync ??= checkFsync(socket).catch((error: unknown) => {
+      this.#fsync = undefined
+      throw error
+    })
+    return this.#fsync
+  }
+
+  /** Who has what was written on this socket before. */
+  confirm(socket: Sender, durability: Durability): Promise<Confirmed> {
+    const key = JSON.stringify([durability.replicas, durability.fsync, durability.timeoutMs])
     const known = this.#next.get(key)
     if (known) return known
     const next = this.#last.then(async () => {
@@ -79,21 +94,42 @@ class Confirmations {
   }
 }
 
+interface Confirmed {
+  replicas: number
+  /** Whether the disk of the master has it; true where nobody asked. */
+  onDisk: boolean
+}
+
+const isEnough = ({ replicas, onDisk }: Confirmed, wanted: Durability): boolean =>
+  replicas >= wanted.replicas && onDisk
+
+async function checkFsync(socket: Sender): Promise<void> {
+  const [known] = await socket.send<unknown[]>(['COMMAND', 'INFO', 'WAITAOF'])
+  const keepsFile = /^aof_enabled:1/m.test(await socket.send<string>(['INFO', 'persistence']))
+  if (known && keepsFile) return
+  const lacks = known ? 'keeps no append-only file' : 'does not know WAITAOF: it takes Valkey, or Redis 7.2'
+  throw new MillraceError('REDIS_UNSUITABLE', `durability with fsync is not possible: the server ${lacks}`)
+}
+
 /** What is written and not confirmed is uncertain, whatever the reason: the master may have become a replica meanwhile. */
-async function ask(socket: Sender, durability: Durability): Promise<number> {
-  const { replicas, timeoutMs = DEFAULT_REPLICATION_MS } = durability
+async function ask(socket: Sender, durability: Durability): Promise<Confirmed> {
+  const { replicas, fsync, timeoutMs = DEFAULT_REPLICATION_MS } = durability
+  const args = [String(replicas), String(timeoutMs)]
+  const deadlineMs = timeoutMs + REPLY_GRACE_MS
   try {
-    const args = ['WAIT', String(replicas), String(timeoutMs)]
-    return await socket.send<number>(args, timeoutMs + REPLY_GRACE_MS)
+    if (!fsync) return { replicas: await socket.send<number>(['WAIT', ...args], deadlineMs), onDisk: true }
+    const [disks, count] = await socket.send<[number, number]>(['WAITAOF', '1', ...args], deadlineMs)
+    return { replicas: count, onDisk: disks === 1 }
   } catch (cause) {
     const message = `the entry was written, and whether replicas have it is not known: ${(cause as Error).message}`
     throw new MillraceError('REDIS_UNCERTAIN', message, { cause })
   }
 }
 
-function notReplicated(position: string, replicas: number, wanted: Durability): MillraceError {
+function notReplicated(position: string, confirmed: Confirmed, wanted: Durability): MillraceError {
   const { timeoutMs = DEFAULT_REPLICATION_MS } = wanted
-  const had = `${replicas} of ${wanted.replicas} replicas had it within ${timeoutMs} ms`
+  const where = confirmed.onDisk ? '' : 'the disk of the master did not have it, and '
+  const had = `${where}${confirmed.replicas} of ${wanted.replicas} replicas had it within ${timeoutMs} ms`
   return new MillraceError(
     'PUBLISH_NOT_REPLICATED',
     `the event is written at ${position}, but ${had}: a failover may lose it. With an idempotency key it can be published again`,

@@ -8,7 +8,19 @@ const KEY_AT: Readonly<Record<string, number>> = {
 }
 
 /** Commands for the server that gets them. */
-const KEYLESS = new Set(['CLIENT', 'CONFIG', 'INFO', 'PING', 'ROLE', 'SCAN', 'SCRIPT', 'TIME', 'WAIT'])
+const KEYLESS = new Set([
+  'CLIENT',
+  'COMMAND',
+  'CONFIG',
+  'INFO',
+  'PING',
+  'ROLE',
+  'SCAN',
+  'SCRIPT',
+  'TIME',
+  'WAIT',
+  'WAITAOF',
+])
 
 /** The key by which a cluster finds the server of a command; undefined where any will do. All keys of one are of one slot. */
 export function commandKey(args: readonly string[]): string | undefined {
