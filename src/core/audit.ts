@@ -16,6 +16,11 @@ export interface AuditFact {
   /** Whether this group decides what the row says. What another one processed goes into its inbox alone. */
   main: boolean
   error?: string
+  /**
+   * What it produces is written with its acknowledgement, and so after this. The inbox does not take it for processed:
+   * where the process dies in between it has to run again, or nothing would be produced.
+   */
+  producing?: true
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { AuditFact } from '../core/audit.ts'
+import { originalFields } from '../core/original-fields.ts'
 import { fingerprintOf } from './fingerprint.ts'
 import type { InboxRow } from './inbox-statement.ts'
 import { payloadText } from './payload.ts'
@@ -30,7 +31,9 @@ export function toAuditRow(fact: AuditFact): AuditRow {
   const state = fact.main ? fact.state : 'pending'
   const stream = storable(fact.stream)
   const position = fact.copyOf ?? entry.position
-  const fingerprint = fingerprintOf(entry.fields)
+  const own = fingerprintOf(entry.fields)
+  const fingerprint =
+    fact.copyOf === undefined ? own : fingerprintOf(originalFields(entry.fields, fact.stream, position))
   const ended = state !== 'pending'
   const row: AuditRow = {
     key: `${stream}\0${position}\0${fingerprint}`,
@@ -43,13 +46,18 @@ export function toAuditRow(fact: AuditFact): AuditRow {
     state,
     consumer: ended ? storable(fact.consumer) : null,
     error: ended && fact.error !== undefined ? storable(fact.error.slice(0, MAX_ERROR_LENGTH)) : null,
-    inbox:
-      fact.state === 'processed'
-        ? [{ stream, group: storable(fact.group), position: entry.position, fingerprint }]
-        : [],
+    inbox: fact.state === 'processed' && !fact.producing ? [inboxRowOf(fact, own)] : [],
   }
   return row.payload.length > MAX_PAYLOAD_LENGTH ? withoutPayload(row, 'it is too long') : row
 }
+
+/** Of a copy it is the copy itself, as it is when a handler of the inbox writes it. */
+const inboxRowOf = ({ stream, group, entry }: AuditFact, fingerprint: string): InboxRow => ({
+  stream: storable(stream),
+  group: storable(group),
+  position: entry.position,
+  fingerprint,
+})
 
 /** The row for a payload that can't be kept. */
 export const withoutPayload = (row: AuditRow, reason: string): AuditRow => ({

@@ -91,6 +91,22 @@ describe('record', () => {
     expect(await trail.processedBefore('things', 'main', [original, copy])).toEqual(new Set(['inlet/7-0']))
   })
 
+  it('finds the row of an original whose copy says its id, source and time as well', async () => {
+    const original = entryOf('1700000000000-3')
+    const added = ['id', original.position, 'source', 'things', 'time', '2023-11-14T22:13:20.000Z']
+    const copy = { position: 'inlet/7-0', fields: [...original.fields, ...added] }
+    await trail.record([factOf(original, { state: 'failed', error: 'Error: no' })])
+    await trail.record([factOf(copy, { copyOf: original.position })])
+    expect(await rows()).toMatchObject([{ position: original.position, state: 'processed', error: null }])
+    expect(await trail.processedBefore('things', 'main', [copy])).toEqual(new Set(['inlet/7-0']))
+  })
+
+  it('does not take for processed what still has to produce something', async () => {
+    await trail.record([factOf(entryOf('1-0'), { producing: true })])
+    expect(await rows()).toMatchObject([{ position: '1-0', state: 'processed' }])
+    expect(await inbox()).toEqual([])
+  })
+
   it.each(['pending', 'failed', 'processed'] as const)(
     'leaves the row of what was processed when a replayed copy of it is %s, told together or later',
     async (state) => {

@@ -70,6 +70,22 @@ const childWorker = (inHandler: string, afterwards: string) => `
   await new Worker(log, { stream, group: 'g', deadAfterMs: ${DEAD_AFTER_MS}, concurrency: 1, handler }).start()
 `
 
+/** A worker whose handlers produce, and which dies when the audit trail has its first facts. */
+const producingChild = `
+  const { RedisStreamLog } = await load('redis/redis-log.ts')
+  const { Worker } = await load('worker/worker.ts')
+  const { Database } = await load('postgres/database.ts')
+  const { PostgresAuditTrail } = await load('postgres/audit-trail.ts')
+  const audit = new PostgresAuditTrail(new Database({ url }))
+  const trail = {
+    record: async (facts) => { await audit.record(facts); await die() },
+    processedBefore: (...args) => audit.processedBefore(...args),
+  }
+  const handler = (delivery) => delivery.produce('{' + stream + '}:produced', ['type', 'number', 'data', '0'])
+  const log = await RedisStreamLog.open({ url: redisUrl })
+  await new Worker(log, { stream, group: 'g', deadAfterMs: ${DEAD_AFTER_MS}, audit: { trail }, handler }).start()
+`
+
 const inboxHandler = (starts: string[]): Handler =>
   new Inbox(database).handler(async ({ event }, tx) => {
     starts.push(String(event.data))
@@ -91,6 +107,33 @@ describe('a process that is killed', () => {
     await expect.poll(() => worker.status.held, { timeout: 20_000 }).toBe(0)
     expect(await effects()).toEqual(numbers)
     expect(starts.includes('7')).toBe(runsAgain)
+  })
+
+  it('between commit and audit trail is in the audit trail in the end', async () => {
+    await untilKilled(childWorker('', 'await die()'), { url, redisUrl: redis.url, stream })
+    const trail = new PostgresAuditTrail(database)
+    const worker = await startWorker({ audit: { trail }, handler: inboxHandler([]) })
+    await expect.poll(async () => (await inboxRows(url)).length, { timeout: 20_000 }).toBe(COUNT)
+    await expect.poll(() => worker.status.held, { timeout: 20_000 }).toBe(0)
+    const row = (await auditRows(url)).find(({ payload }) => payload === '7')
+    expect(row).toMatchObject({ state: 'processed', event_type: 'number' })
+    await trail.close()
+  })
+
+  it('between the audit trail and the acknowledgement loses nothing that was produced', async () => {
+    const produced = `{${stream}}:produced`
+    await untilKilled(producingChild, { url, redisUrl: redis.url, stream })
+    const trail = new PostgresAuditTrail(database)
+    const worker = await startWorker({
+      audit: { trail },
+      handler: (delivery) =>
+        delivery.produce(produced, ['type', 'number', 'data', String(delivery.event.data)]),
+    })
+    await expect.poll(() => worker.status.processed, { timeout: 20_000 }).toBe(COUNT)
+    await expect.poll(() => worker.status.held, { timeout: 20_000 }).toBe(0)
+    const entries = await log.read(produced, '0-0', 100)
+    expect(entries.map(({ fields }) => fields[3]).sort((a, b) => Number(a) - Number(b))).toEqual(numbers)
+    await trail.close()
   })
 })
 

@@ -27,10 +27,13 @@ export class MemoryGate {
 
   /** Renews the lease of who holds it, and never takes it; false when it is lost. */
   renewLease(consumer: string, terms: Terms): boolean {
-    if (!terms.exclusive) return true
-    if (this.#holder !== consumer || this.#heldUntil <= Date.now()) return false
+    if (!this.holdsLease(consumer, terms)) return false
     this.#heldUntil = Date.now() + terms.deadAfterMs
     return true
+  }
+
+  holdsLease(consumer: string, { exclusive }: Terms): boolean {
+    return !exclusive || (this.#holder === consumer && this.#heldUntil > Date.now())
   }
 
   releaseLease(consumer: string): void {

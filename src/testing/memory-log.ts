@@ -97,11 +97,13 @@ export class MemoryStreamLog implements StreamLog {
 
   /** No member of the group is handed entries until it is resumed. */
   async pauseGroup(stream: string, group: string): Promise<void> {
-    this.#stream(stream).pause(group)
+    this.#stream(stream).group(group).paused = true
   }
 
   async resumeGroup(stream: string, group: string): Promise<void> {
-    this.#stream(stream).resume(group)
+    const source = this.#stream(stream)
+    source.group(group).paused = false
+    source.bell.ring()
   }
 
   /** Hands an entry to one group alone, as a redrive or a replay does. Answers its position there. */
@@ -112,7 +114,7 @@ export class MemoryStreamLog implements StreamLog {
     copyOf: CopyOf,
   ): Promise<string> {
     const source = this.#stream(stream)
-    const position = source.openGroup(group, '0').inlet.add(fields, copyOf)
+    const position = source.group(group).inlet.add(fields, copyOf)
     source.bell.ring()
     return position
   }

@@ -21,9 +21,6 @@ export class MemoryStream {
   #entries: Entry[] = []
   #lastPosition = FIRST_POSITION
   readonly #groups = new Map<string, MemoryGroup>()
-  /** Beside the groups, since a pause outlives them. */
-  readonly #paused = new Set<string>()
-  readonly #lowWaterMarks = new Map<string, string>()
   readonly #idempotency = new Map<string, Written>()
 
   get lastPosition(): string {
@@ -41,6 +38,7 @@ export class MemoryStream {
 
   /** Writes unless the key was used within its time to live. */
   appendOnce({ fields, idempotencyKey: key }: NewEntry, ttlMs: number): string | MillraceError {
+    if (!areFields(fields)) return notFields()
     if (key === undefined) return this.append(fields)
     this.#forgetExpiredKeys()
     const content = JSON.stringify(fields)
@@ -87,53 +85,36 @@ export class MemoryStream {
     return low
   }
 
-  group(name: string): MemoryGroup | undefined {
-    return this.#groups.get(name)
-  }
-
-  /**
-   * The group, created if need be, and the stream with it. One that was there before and got lost begins after its
-   * low-water mark and never at `start`: what it has not acknowledged comes again.
-   */
-  openGroup(name: string, start: string): MemoryGroup {
+  /** A group by its name, which need not exist. */
+  group(name: string): MemoryGroup {
     let group = this.#groups.get(name)
-    if (!group) {
-      const from = start === '$' ? this.#lastPosition : start === '0' ? FIRST_POSITION : start
-      group = new MemoryGroup(this, this.#lowWaterMarks.get(name) ?? from)
-      this.#groups.set(name, group)
-      this.exists = true
-    }
+    if (!group) this.#groups.set(name, (group = new MemoryGroup(this)))
     return group
   }
 
-  isPaused(group: string): boolean {
-    return this.#paused.has(group)
-  }
-
-  pause(group: string): void {
-    this.#paused.add(group)
-  }
-
-  resume(group: string): void {
-    this.#paused.delete(group)
-    this.bell.ring()
+  /** Creates the group if need be, and the stream with it. */
+  openGroup(name: string, start: string): MemoryGroup {
+    const group = this.group(name)
+    group.open(start === '$' ? this.#lastPosition : start === '0' ? FIRST_POSITION : start)
+    this.exists = true
+    return group
   }
 
   deleteGroup(name: string): void {
-    const group = this.#groups.get(name)
-    if (!group) return
-    this.#lowWaterMarks.set(name, group.lowWaterMark())
-    this.#groups.delete(name)
+    this.group(name).delete()
     this.bell.ring()
   }
 
   /** Whatever is written under this name later is a new stream, and its groups read it from the start. */
   delete(): void {
-    for (const name of this.#groups.keys()) this.deleteGroup(name)
-    for (const name of this.#lowWaterMarks.keys()) this.#lowWaterMarks.set(name, FIRST_POSITION)
+    for (const group of this.#groups.values()) {
+      group.delete()
+      group.resetLowWaterMark(FIRST_POSITION)
+    }
     this.#entries = []
     this.#lastPosition = FIRST_POSITION
     this.exists = false
+    this.bell.ring()
   }
 }
 
@@ -142,6 +123,15 @@ function nextPosition(last: string, now: number): string {
   const [lastMs = 0, lastSequence = 0] = last.split('-').map(Number)
   return now > lastMs ? `${now}-0` : `${lastMs}-${lastSequence + 1}`
 }
+
+const areFields = (fields: readonly unknown[]): boolean =>
+  fields.length > 0 && fields.length % 2 === 0 && fields.every((part) => typeof part === 'string')
+
+const notFields = () =>
+  new MillraceError(
+    'EVENT_INVALID',
+    'an entry is a list of names and values in turn, all of them strings, and not empty',
+  )
 
 const conflict = (key: string) =>
   new MillraceError(

@@ -139,6 +139,22 @@ describe('the inlet of a group', () => {
     expect(await lab.claimCount(consumer, 1)).toHaveLength(1)
   })
 
+  test('that ends with the first outcome of a call does not make it lost', async () => {
+    const consumer = await lab.join()
+    await copy(1)
+    const [first, unknown] = [...positions(await lab.claimCount(consumer, 1)), 'inlet/1-1'] as [
+      string,
+      string,
+    ]
+    const letter = { error: 'E', reason: 'r' }
+    expect(
+      await consumer.settle([
+        { kind: 'acknowledge', position: first },
+        { kind: 'dead-letter', position: unknown, attempts: 1, letter },
+      ]),
+    ).toEqual([unknown])
+  })
+
   test('can be asked about by a member that never read it', async () => {
     const [reader, other] = [await lab.join(), await lab.join()]
     await copy(1)

@@ -2,7 +2,7 @@ import { sizeOf } from '../../core/entry-size.ts'
 import { InvalidError } from '../../core/errors.ts'
 import { comparePositions } from '../../core/position.ts'
 import type { Claim, Outcome } from '../../core/stream-log.ts'
-import { replyCode } from '../errors.ts'
+import { remedyFor, replyCode } from '../errors.ts'
 import { pages, type GroupCommands } from './group-commands.ts'
 import { INLET_PREFIX } from './inlet-position.ts'
 import { seenKey } from '../keys.ts'
@@ -68,7 +68,8 @@ export class SettleCommands {
     const lost: string[] = []
     for (const part of pages(positions, MAX_ACKNOWLEDGED_PER_CALL)) {
       const args = [String(held), ...[...part].sort(comparePositions)]
-      lost.push(...(await this.#commands.run(scripts.acknowledgeScript, args)))
+      const call = this.#commands.run(scripts.acknowledgeScript, args)
+      lost.push(...(await call.catch(this.#lostIfEnded(part))))
     }
     return lost
   }
@@ -79,7 +80,8 @@ export class SettleCommands {
       const sorted = [...part].sort((a, b) => comparePositions(a.position, b.position))
       const args = [String(held), this.#prefix, ...sorted.map(({ position }) => position)]
       const keys = sorted.map(({ identity }) => this.#seenKey(identity!))
-      lost.push(...(await this.#commands.run(scripts.acknowledgeOnceScript, args, keys)))
+      const call = this.#commands.run(scripts.acknowledgeOnceScript, args, keys)
+      lost.push(...(await call.catch(this.#lostIfEnded(positionsOf(part)))))
     }
     return lost
   }
@@ -99,7 +101,7 @@ export class SettleCommands {
       const call = [this.#prefix, String(streams), ...args]
       return await this.#commands.run(scripts.produceScript, call, keys)
     } catch (error) {
-      if (outcomes.length === 1 || !isRefusal(error)) throw error
+      if (outcomes.length === 1 || !isRefusal(error)) return this.#lostIfEnded(positionsOf(outcomes))(error)
       const middle = outcomes.length >> 1
       const halves = [outcomes.slice(0, middle), outcomes.slice(middle)]
       return (await all(halves.map((half) => this.#produceTogether(half)))).flat()
@@ -116,7 +118,11 @@ export class SettleCommands {
         // What is given back may have been started all the same.
         String(kind === 'retry' ? attempts : attempts + 1),
       ])
-      const [notOurs, trimmed] = await this.#commands.run(scripts.parkScript, args)
+      const call = this.#commands.run(scripts.parkScript, args)
+      const [notOurs, trimmed] = await call.catch((error) => [
+        this.#lostIfEnded(positionsOf(part))(error),
+        [],
+      ])
       this.#commands.tellTrimmed(trimmed)
       lost.push(...notOurs)
     }
@@ -133,9 +139,18 @@ export class SettleCommands {
         const seen = identity === undefined ? 0 : COMMON_KEYS + keys.length
         args.push(position, String(attempts), letter.error, letter.reason, String(seen))
       }
-      lost.push(...(await this.#commands.run(scripts.deadLetterScript, args, keys)))
+      const call = this.#commands.run(scripts.deadLetterScript, args, keys)
+      lost.push(...(await call.catch(this.#lostIfEnded(positionsOf(part)))))
     }
     return lost
+  }
+
+  /** An inlet ends with its last entry, which the call before may have settled: only this call's part is lost. */
+  #lostIfEnded(positions: readonly string[]) {
+    return (error: unknown): string[] => {
+      if (!this.#commands.who.inlet || remedyFor(error) !== 'heal') throw error
+      return [...positions]
+    }
   }
 
   #seenKey(identity: string): string {
@@ -159,6 +174,8 @@ function sort(outcomes: readonly Outcome[]) {
   }
   return { plain, once, producing: producers, parked, buried }
 }
+
+const positionsOf = (outcomes: readonly Outcome[]): string[] => outcomes.map(({ position }) => position)
 
 /** Waits for all of them, also where one fails. */
 async function all<T>(calls: readonly Promise<T>[]): Promise<T[]> {
