@@ -69,13 +69,18 @@ export class GroupMember {
   /** Of what was delivered before. Not held yet: see `hold`. */
   async claimAgain(limit: number): Promise<Claim[]> {
     // It could be one of these, and parking it once more would count its next start a second time.
-    if (this.#perhapsParked.size > 0) return []
+    if (this.isUnsure) return []
     if (this.#readFailed) {
       // No read is under way here, so whatever is pending to us now and we do not hold is stranded.
       this.#lost(await this.#beat())
       this.#readFailed = false
     }
     return this.redeliveries.take(limit)
+  }
+
+  /** Whether it is open if something was parked: nothing of ours is claimed again before that is known. */
+  get isUnsure(): boolean {
+    return this.#perhapsParked.size > 0
   }
 
   /** New entries that are there now; not held yet. */

@@ -90,8 +90,9 @@ export class MeteredClaims {
     const lease = this.#lease
     if (!lease) return this.#withinRate(limit)
     if (!(await lease.ensure())) return { claims: [], restMs: lease.restMs }
-    // Handed out again, an entry that whoever runs it still takes for its own would be one and the same to it.
-    if (this.#hasUntold) return { claims: [], restMs: TELLING_MS }
+    // Handed out again, an entry that whoever runs it still takes for its own would be one and the same to it. And what
+    // is new must not overtake what can't be claimed again yet.
+    if (this.#hasUntold || this.#member.isUnsure) return { claims: [], restMs: TELLING_MS }
     const { term } = lease
     try {
       return await this.#withinRate(limit, () => lease.term === term)
