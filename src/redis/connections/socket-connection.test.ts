@@ -242,6 +242,6 @@ describe('a connection that is given up while its socket is being opened', () =>
     await connection.close()
     const admin = await open()
     const clients = () => admin.send<string>(['CLIENT', 'LIST'])
-    await until('its end', async () => !(await clients()).includes('name=starting'))
+    expect(await until('its end', async () => !(await clients()).includes('name=starting'))).toBe(true)
   })
 })
