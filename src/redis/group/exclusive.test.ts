@@ -1,10 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import { acknowledge, positions, redisLab } from '../../../test/support/redis-lab.ts'
-import { until } from '../../../test/support/until.ts'
+import { failureOf, until } from '../../../test/support/until.ts'
+import { useProxy } from '../../../test/support/use-proxy.ts'
 import type { Claim } from '../../core/stream-log.ts'
 import { groupKeys } from '../keys.ts'
+import { RedisStreamLog } from '../redis-log.ts'
 
 const lab = redisLab()
+const proxy = useProxy(lab.server)
 const DEAD_AFTER_MS = 600
 const leaseKey = () => groupKeys(lab.stream, 'group').lease
 const joinExclusive = (deadAfterMs = DEAD_AFTER_MS) => lab.join({ exclusive: true, deadAfterMs })
@@ -97,6 +100,34 @@ describe('the lease of an exclusive group', () => {
     expect(await holder.heartbeat()).toEqual(entries.slice(1))
     expect(positions(await lab.claimCount(holder, 3))).toEqual(entries)
     expect(holder.mayRun).toBe(true)
+  })
+
+  test('reads nothing new before what a lost reply left behind, and loses nothing of it', async () => {
+    const log = await RedisStreamLog.open({ url: proxy.url('redis') })
+    const { stream } = lab
+    const membership = { stream, group: 'group', consumer: 'proxied', exclusive: true, deadAfterMs: 60_000 }
+    const holder = await log.join(membership)
+    try {
+      const [taken] = await lab.append(1)
+      await lab.claimCount(holder, 1)
+      await lab.send('XCLAIM', stream, 'group', 'others', '0', taken!)
+      const [stranded] = await lab.append(1)
+      // How many are wanted is the last that the script gets which reads.
+      const dropped = proxy.dropNextReply((command) => String(command).endsWith('$2\r\n77\r\n'))
+      await failureOf(lab.claim(holder, 77))
+      await dropped
+      await lab.append(1)
+      await until('the connection', () => log.ping())
+      expect(await lab.claim(holder)).toEqual([])
+      expect(holder.mayRun).toBe(true)
+      expect(await holder.heartbeat()).toEqual([taken])
+      const [first] = await lab.claimCount(holder, 1)
+      expect(first).toMatchObject({ position: stranded, attempt: 2, origin: 'abandoned' })
+      expect(await holder.begin([first!])).toEqual([])
+    } finally {
+      await holder.leave()
+      await log.close()
+    }
   })
 
   test('is left for good: a heartbeat under way says no more that its former holder lives', async () => {

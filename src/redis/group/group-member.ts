@@ -32,6 +32,8 @@ export class GroupMember {
   readonly #wake: () => void
   /** Lost, as we found out by ourselves; the next heartbeat tells. */
   readonly #untold = new Set<string>()
+  /** Whether that is all there was, so that nothing may start which was handed out before. */
+  #allLost = false
   /** Perhaps parked, since the reply was lost; until that is known nothing of ours may be claimed again. */
   readonly #perhapsParked = new Set<string>()
   #readFailed = false
@@ -74,6 +76,8 @@ export class GroupMember {
       // No read is under way here, so whatever is pending to us now and we do not hold is stranded.
       this.#lost(await this.#beat())
       this.#readFailed = false
+      // Where order is kept nothing is handed out before that is told; what is stranded comes first then.
+      if (this.#commands.who.exclusive && this.hasUntold) return []
     }
     return this.redeliveries.take(limit)
   }
@@ -152,10 +156,16 @@ export class GroupMember {
     return this.#untold.size > 0
   }
 
+  /** Whether all that was handed out is lost, and whoever runs it does not know yet. */
+  get hasLostAll(): boolean {
+    return this.#allLost && this.hasUntold
+  }
+
   /** What was found lost since it was last told. */
   takeUntold(): string[] {
     const lost = [...this.#untold]
     this.#untold.clear()
+    this.#allLost = false
     return lost
   }
 
@@ -167,6 +177,7 @@ export class GroupMember {
   /** Nothing is ours any more, as the next heartbeat tells. */
   loseAll(): void {
     this.#lost(this.#holdings.loseAll())
+    this.#allLost = true
   }
 
   #lost(positions: readonly string[]): void {

@@ -107,6 +107,10 @@ export class Inlet {
     return this.#member.hasUntold
   }
 
+  get hasLostAll(): boolean {
+    return this.#member.hasLostAll
+  }
+
   /** What was lost since it was last told. */
   takeUntold(): string[] {
     return this.#member.takeUntold().map(fromInlet)

@@ -69,10 +69,11 @@ export class MeteredClaims {
 
   /** Whether what was handed out may start now. What was lost may not, also where the lease is ours again since. */
   mayRun(): boolean {
-    return !this.#lease || (this.#lease.term !== undefined && !this.#hasUntold)
+    if (!this.#lease) return true
+    return this.#lease.term !== undefined && !this.#member.hasLostAll && !this.#inlet.hasLostAll
   }
 
-  /** Something was lost with the lease, and whoever runs it does not know yet. */
+  /** Something was lost, and whoever runs it does not know yet. */
   get #hasUntold(): boolean {
     return this.#member.hasUntold || this.#inlet.hasUntold
   }
@@ -95,7 +96,8 @@ export class MeteredClaims {
     if (this.#hasUntold || this.#member.isUnsure) return { claims: [], restMs: TELLING_MS }
     const { term } = lease
     try {
-      return await this.#withinRate(limit, () => lease.term === term)
+      const round = await this.#withinRate(limit, () => lease.term === term)
+      return round.claims.length === 0 && this.#hasUntold ? { claims: [], restMs: TELLING_MS } : round
     } catch (error) {
       if (replyCode(error) !== 'NOLEASE') throw error
       lease.lose()
@@ -126,6 +128,7 @@ export class MeteredClaims {
       const copies = await this.#inlet.claim(limit)
       if (copies.length > 0) return { claims: copies, hold: (held) => this.#inlet.hold(held) }
     }
+    if (this.#lease && this.#hasUntold) return ofStream([])
     const { entries, after } = await member.read(limit)
     this.#after = after
     return ofStream(entries)
