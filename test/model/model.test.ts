@@ -1,5 +1,5 @@
 import * as fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { RedisStreamLog } from '../../src/redis/redis-log.ts'
 import { useRedis } from '../support/use-redis.ts'
 import { useOnce } from '../support/use.ts'
@@ -16,15 +16,17 @@ const log = useOnce(
   (it) => it.close(),
 )
 
-test(
-  `the log in memory and the one on Redis do the same (${RUNS} seeds from ${SEED} on)`,
-  async () => {
-    let passed = 0
-    for (; passed < RUNS; passed++) await run(SEED + passed)
-    expect(passed).toBe(RUNS)
-  },
-  RUNS * 1_000 + 60_000,
-)
+describe(`with ${RUNS} seeds from ${SEED} on`, () => {
+  test(
+    'the log in memory and the one on Redis do the same',
+    async () => {
+      let passed = 0
+      for (; passed < RUNS; passed++) await run(SEED + passed)
+      expect(passed).toBe(RUNS)
+    },
+    RUNS * 1_000 + 60_000,
+  )
+})
 
 /** Fails with what is left of the steps after shrinking, what they did, and how to do it again. */
 async function run(seed: number): Promise<void> {
