@@ -8,8 +8,8 @@ const SECONDS = 120
 /** What starting, the last retries and checking take on a busy machine comes on top. */
 const LIMIT_MS = 420_000
 
-/** Another one each time, so that the suite sees more than one schedule; `TORTURE_SEED` repeats one that failed. */
-const seed = process.env['TORTURE_SEED'] ?? String(1 + Math.floor(Math.random() * 2 ** 31))
+/** The same schedule each time, so that what fails is the change at hand; `npm run torture` takes another one each time. */
+const seed = process.env['TORTURE_SEED'] ?? '1'
 
 test(
   'two minutes of faults of every kind break no promise',

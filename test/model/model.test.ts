@@ -5,8 +5,8 @@ import { useRedis } from '../support/use-redis.ts'
 import { useOnce } from '../support/use.ts'
 import { IDEMPOTENCY_TTL_MS, property } from './runs.ts'
 
-/** Fresh each time, so that the runs of many days find more than those of one. */
-const SEED = Number(process.env['MODEL_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
+/** The same each time, so that what fails is the change at hand; others by MODEL_SEED. */
+const SEED = Number(process.env['MODEL_SEED'] ?? 1)
 const RUNS = Number(process.env['MODEL_RUNS'] ?? 1_000)
 
 const { server, admin } = useRedis()

@@ -10,7 +10,7 @@ import { routeTo, SocketConnection, type Route } from './socket-connection.ts'
 import { Watch } from './watch.ts'
 
 /** How long connecting to one of those that are asked for the way may take, before another one is asked. */
-const ASK_CONNECT_MS = 1_000
+const ASK_CONNECT_MS = 3_000
 
 /** The servers that the options lead to. Connections are of those that are masters, and follow when others become so. */
 export interface RedisServers {

@@ -109,8 +109,10 @@ export class GroupMember {
     return claims
   }
 
-  begin(claims: readonly Claim[]): Promise<string[]> {
-    return this.#lostWithGroup(this.#settling.begin(claims), claims)
+  async begin(claims: readonly Claim[]): Promise<string[]> {
+    const lost = await this.#lostWithGroup(this.#settling.begin(claims), claims)
+    this.#told(claims)
+    return lost
   }
 
   async expedite(positions: readonly string[]): Promise<void> {

@@ -18,11 +18,11 @@ const WEIGHTS: readonly [weight: number, steps: fc.Arbitrary<Step>][] = [
   [12, join],
   [20, claim],
   [20, settle],
-  [5, begin],
+  [6, begin],
   [5, expedite],
   [2, waiting],
   [4, heartbeat],
-  [6, reserve],
+  [8, reserve],
   [5, pass],
   [3, leave],
   [3, crash],
@@ -37,7 +37,7 @@ const WEIGHTS: readonly [weight: number, steps: fc.Arbitrary<Step>][] = [
 ]
 
 /** At most so many in a run. */
-const MAX_STEPS = 60
+const MAX_STEPS = 120
 
 export const steps = fc.commands(
   WEIGHTS.flatMap(([weight, arbitrary]) => Array.from({ length: weight }, () => arbitrary)),
