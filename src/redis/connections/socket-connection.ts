@@ -1,10 +1,11 @@
-import { createClient, type RedisClientType } from '@redis/client'
+import type { RedisClientType } from '@redis/client'
 import type { MillraceError } from '../../core/errors.ts'
 import { noLog, type Log } from '../../core/service.ts'
 import type { Connection, ConnectionOptions, Sender, ServerConnection, Socket } from '../connection.ts'
 import { closedError, offlineError, replyCode, toCommandError } from '../errors.ts'
 import type { Access } from './access.ts'
 import { nameOf, type Address } from './address.ts'
+import { limitHandshake, socketClient } from './client.ts'
 
 /** Where a connection leads to. */
 export interface Route {
@@ -194,7 +195,7 @@ export class SocketConnection implements Connection, ServerConnection {
     const client = this.#createClient(address)
     this.#client = client
     this.#address = address
-    const unlimited = this.#limitHandshake(client)
+    const unlimited = limitHandshake(client, this.#connectTimeoutMs)
     try {
       await client.connect()
       // Given up before its socket was there: then the client connects all the same.
@@ -228,40 +229,8 @@ export class SocketConnection implements Connection, ServerConnection {
     return offlineError(fault, fault && `${nameOf(this.#address)}: ${fault.message}`)
   }
 
-  /** The client waits for ever for the answers to its first commands, on a socket that is dead but open. */
-  #limitHandshake(client: RedisClientType): () => Error | undefined {
-    const ms = this.#connectTimeoutMs
-    let verdict: Error | undefined
-    const timer = setTimeout(() => {
-      verdict = new Error(`no answer within ${ms} ms`)
-      client.destroy()
-    }, ms)
-    return () => {
-      clearTimeout(timer)
-      return verdict
-    }
-  }
-
-  #createClient({ host, port }: Address): RedisClientType {
-    const { username, password, database, tls } = this.#route.access
-    const client = createClient({
-      name: this.#name,
-      ...(username !== undefined && { username }),
-      ...(password !== undefined && { password }),
-      ...(database !== undefined && { database }),
-      // As a RESP3 map, a stream named `__proto__` would vanish from the reply.
-      RESP: 2,
-      disableOfflineQueue: true,
-      maintNotifications: 'disabled',
-      commandOptions: { timeout: 0 },
-      socket: {
-        host,
-        port,
-        ...(tls && { tls }),
-        connectTimeout: this.#connectTimeoutMs,
-        reconnectStrategy: false,
-      },
-    }) as unknown as RedisClientType
+  #createClient(address: Address): RedisClientType {
+    const client = socketClient(address, this.#route.access, this.#name, this.#connectTimeoutMs)
     client.on('error', (error: Error) => {
       if (this.#client !== client || !this.#ready) return
       this.#log.warn({ error }, `Redis connection ${this.#name}: ${error.message}`)

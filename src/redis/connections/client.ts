@@ -1,0 +1,40 @@
+import { createClient, type RedisClientType } from '@redis/client'
+import type { Access } from './access.ts'
+import type { Address } from './address.ts'
+
+/** A client for one socket: it queues nothing while it is offline, and never reconnects. */
+export function socketClient(
+  { host, port }: Address,
+  { username, password, database, tls }: Access,
+  name: string,
+  connectTimeoutMs: number,
+): RedisClientType {
+  return createClient({
+    name,
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password }),
+    ...(database !== undefined && { database }),
+    // As a RESP3 map, a stream named `__proto__` would vanish from the reply.
+    RESP: 2,
+    disableOfflineQueue: true,
+    maintNotifications: 'disabled',
+    commandOptions: { timeout: 0 },
+    socket: { host, port, ...(tls && { tls }), connectTimeout: connectTimeoutMs, reconnectStrategy: false },
+  }) as unknown as RedisClientType
+}
+
+/**
+ * Ends a client that has not connected in time: it waits for ever for the answers to its first commands, on a socket that
+ * is dead but open. The answer takes the limit away, and says whether it was reached.
+ */
+export function limitHandshake(client: RedisClientType, ms: number): () => Error | undefined {
+  let verdict: Error | undefined
+  const timer = setTimeout(() => {
+    verdict = new Error(`no answer within ${ms} ms`)
+    client.destroy()
+  }, ms)
+  return () => {
+    clearTimeout(timer)
+    return verdict
+  }
+}
