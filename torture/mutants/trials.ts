@@ -36,7 +36,7 @@ export const TRIALS = {
   groups: single(25, 'group-delete'),
   // Nothing need break: a group that comes when retention has had its first rounds is enough.
   late: single(40, 'script-flush'),
-  commits: single(25, 'postgres-late'),
+  commits: single(75, 'postgres-late'),
   failovers: sentinel(20, 'master-freeze'),
   replicas: sentinel(20, 'replicas-freeze'),
   migrations: cluster(32, 'slot-migrate'),

@@ -425,6 +425,21 @@ describe('a consumer', () => {
     expect(await claim(consumer, 1, 0)).toEqual([])
   })
 
+  test('takes nothing over in a pause either, though it would be the turn of what was abandoned', async () => {
+    const dead = await join({ consumer: 'dead', deadAfterMs: 60_000 })
+    const consumer = await join({ deadAfterMs: 60_000 })
+    await append(2)
+    await dead.settle(retry((await claimCount(dead, 2)).slice(1), 0))
+    await admin.send(['ZADD', groupKeys(stream, GROUP).heartbeats, '1', 'dead'])
+    expect(await claim(consumer)).toMatchObject([{ origin: 'retry' }])
+    await admin.send(['HSET', groupKeys(stream, GROUP).state, 'paused', '1'])
+    vi.useFakeTimers({ now: Date.now() + 1_000, toFake: ['Date'] })
+    expect(await claim(consumer, 10, 0)).toEqual([])
+    await admin.send(['HDEL', groupKeys(stream, GROUP).state, 'paused'])
+    vi.setSystemTime(Date.now() + 1_000)
+    expect(await claim(consumer, 10, 0)).toMatchObject([{ origin: 'abandoned' }])
+  })
+
   test('that healed the group was not cut off: it says at once who is dead', async () => {
     const consumer = await join({ deadAfterMs: 60_000 })
     await admin.send(['XGROUP', 'DESTROY', stream, GROUP])

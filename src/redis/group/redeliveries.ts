@@ -28,11 +28,10 @@ export class Redeliveries {
   #someSilent = false
   /** After retries what others abandoned gets its turn, for the same reason as below. */
   #abandonedFirst = false
-  /**
-   * After a full round of retries new entries get their turn, so that a mass of retries can't starve them. Until then,
-   * and not for longer: a pause is noticed by looking at retries, and that is how we say that we live.
-   */
-  #newFirstUntil = 0
+  /** After a full round of retries new entries get their turn, so that a mass of retries can't starve them. */
+  #newFirst = false
+  /** When we last asked, by which a pause is noticed, and said that we live. */
+  #lookedAt = 0
   /** Pending to us on the server without our knowing, when a heartbeat looked: perhaps a reply was lost. */
   #stranded: readonly string[] = []
   /** Where the recovery of everything pending goes on; `''` when there is none. */
@@ -114,9 +113,11 @@ export class Redeliveries {
 
   async #poll(limit: number): Promise<Claim[]> {
     if (this.restMs > 0) return []
-    const newFirst = Date.now() < this.#newFirstUntil
-    this.#newFirstUntil = 0
-    if (newFirst) return []
+    if ((this.#newFirst || this.#abandonedFirst) && (await this.#foundPaused())) return []
+    if (this.#newFirst) {
+      this.#newFirst = false
+      return []
+    }
     if (this.#abandonedFirst) {
       this.#abandonedFirst = false
       const abandoned = await this.#takeOver(limit)
@@ -126,18 +127,31 @@ export class Redeliveries {
     return due.length > 0 || this.#paused ? due : this.#takeOver(limit)
   }
 
+  /** Whose turn comes without our asking first must not get it in a pause that began long ago. */
+  async #foundPaused(): Promise<boolean> {
+    if (Date.now() >= this.#lookedAt + this.#options.pollIntervalMs) await this.#look(0)
+    return this.#paused
+  }
+
   async #takeDue(limit: number): Promise<Claim[]> {
-    const { deadAfterMs, pollIntervalMs } = this.#options
-    const { due, full, untilNextMs, silent, paused, inlet } = await this.#commands.poll(limit, deadAfterMs)
-    this.#hearing.heard()
-    this.#paused = paused
-    this.#inletSeen = inlet
-    this.#someSilent = silent > 0
-    this.#newFirstUntil = full ? Date.now() + pollIntervalMs : 0
+    const { due, full, untilNextMs } = await this.#look(limit)
+    this.#newFirst = full
     this.#abandonedFirst = due.length > 0
-    if (paused) this.#nextPollAt = Date.now() + pollIntervalMs
-    else if (!full) this.#nextPollAt = Date.now() + Math.min(pollIntervalMs, untilNextMs)
+    const wait = Math.min(this.#options.pollIntervalMs, untilNextMs)
+    if (!full && !this.#paused) this.#nextPollAt = Date.now() + wait
     return due
+  }
+
+  async #look(limit: number) {
+    const { deadAfterMs, pollIntervalMs } = this.#options
+    const seen = await this.#commands.poll(limit, deadAfterMs)
+    this.#hearing.heard()
+    this.#lookedAt = Date.now()
+    this.#paused = seen.paused
+    this.#inletSeen = seen.inlet
+    this.#someSilent = seen.silent > 0
+    if (seen.paused) this.#nextPollAt = this.#lookedAt + pollIntervalMs
+    return seen
   }
 
   async #takeOver(limit: number): Promise<Claim[]> {
