@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { defineApp, handle, type App } from '../src/app/app.ts'
-import { MillraceService } from '../src/cli/service.ts'
+import { MillraceService } from '../src/cli/service/service.ts'
 import { loadConfig } from '../src/config/config.ts'
 import { Reject } from '../src/core/delivery.ts'
 import { stream } from '../src/core/stream.ts'

@@ -8,7 +8,7 @@ import { createLogger, type Logger } from '../telemetry/logger.ts'
 import { CommandError, EXIT, renderError, type ExitCode } from './exit.ts'
 import { say, type Io } from './io.ts'
 import { VERSION } from './package-info.ts'
-import { MillraceService } from './service.ts'
+import { MillraceService } from './service/service.ts'
 import { engineFolder, type RedisFlags } from './with-redis.ts'
 
 export interface ServeFlags extends RedisFlags {

@@ -1,5 +1,6 @@
 import { InvalidError, type Issue } from '../core/errors.ts'
-import { databaseUrl, redisPlace, redisWays, unusedSettings, type Given, type RedisPlace } from './servers.ts'
+import { databaseUrl, defined, redisPlace, redisWays, unusedSettings } from './servers.ts'
+import type { Given, RedisPlace } from './servers.ts'
 import { find, readDotEnv, type Found, type Source } from './sources.ts'
 import { VARIABLES } from './variables.ts'
 import type {
@@ -23,22 +24,74 @@ export interface Config {
   service: { name: string; version: string }
   /** Without a host: all addresses, of IPv4 and IPv6. */
   http: { host: string | undefined; port: number; requestTimeoutMs: number }
-  limits: { bodyBytes: number; batchBodyBytes: number; batchEvents: number }
+  limits: { bodyBytes: number; batchBodyBytes: number; batchEvents: number; jsonDepth: number }
+  /** From where on requests are refused, 0 for never. */
+  overload: { eventLoopDelayMs: number; memoryBytes: number }
+  /** Requests of one client; undefined for any number. */
+  rateLimit: { max: number; windowMs: number } | undefined
+  security: Security
   roles: ReadonlySet<Role>
   /** The service's own stream. */
   stream: string
   /** Undefined: nobody named one, so the embedded one serves. Never so in production. */
   redis: RedisPlace | undefined
+  redisTls: TlsFiles
+  /** The circuit around Redis. */
+  circuit: { failures: number; openMs: number }
   /** How many replicas of Redis must have an event before it counts as published, where there must be any. */
   durability: { replicas: number; timeoutMs: number } | undefined
   /** In one URL; only the roles `api` and `worker` use it. */
   database: { url: string } | undefined
+  /** Undefined: no TLS, unless the URL asks for it. */
+  databaseTls: TlsFiles | undefined
   /** How the first connection to Redis is made; delay n follows failure n, the last one repeats. */
   connect: { attempts: number; delaysMs: readonly number[]; timeoutMs: number }
-  log: { level: LogLevel; format: LogFormat }
+  /** For every group that does not say otherwise. */
+  consumers: ConsumerDefaults
+  /** Of cron jobs that name none. */
+  timezone: string
+  /** 0 for no test events. */
+  testEventIntervalMs: number
+  log: { level: LogLevel; format: LogFormat; redactFields: readonly string[] }
+  /** Without a port: that of the service. */
+  metrics: { enabled: boolean; port: number | undefined }
+  trace: boolean
   shutdownGraceMs: number
   /** Settings that are right by themselves and do nothing, for the log at start. */
   warnings: readonly string[]
+}
+
+/** Paths of PEM files. */
+export interface TlsFiles {
+  ca?: string
+  cert?: string
+  key?: string
+}
+
+/** As they were written; what they mean is checked where they are used. */
+export interface Security {
+  apiKeys: readonly string[]
+  /** Tokens that are accepted; undefined for none. */
+  tokens: { issuer: string; audience: string; jwksUrl?: string; jwksPath?: string } | undefined
+  /** Signs our own tokens, as PEM. */
+  signingKey: string | undefined
+  encryptionKeys: readonly string[]
+  trustedProxies: readonly string[]
+}
+
+export interface ConsumerDefaults {
+  /** The first part of the names of consumers; undefined for that of the host. */
+  name: string | undefined
+  concurrency: number
+  batchSize: number
+  pollMs: number
+  /** The longest pause before a failed read is made again. */
+  maxFaultDelayMs: number
+  claimIntervalMs: number
+  minIdleMs: number
+  attempts: number
+  retryDelayMs: number
+  handlerTimeoutMs: number
 }
 
 export interface LoadOptions {
@@ -112,7 +165,7 @@ function assemble(values: Values, given: Given, version: string): Config {
     environment: values.ENVIRONMENT,
     service: { name: values.SERVICE_NAME, version: values.SERVICE_VERSION ?? version },
     http: {
-      host: values.HOST ?? (values.ENVIRONMENT === 'development' ? '127.0.0.1' : undefined),
+      host: values.HOST ?? (isDevelopment(values) ? '127.0.0.1' : undefined),
       port: values.SERVICE_PORT,
       requestTimeoutMs: values.REQUEST_TIMEOUT_MS,
     },
@@ -120,25 +173,80 @@ function assemble(values: Values, given: Given, version: string): Config {
       bodyBytes: values.MAX_BODY_BYTES,
       batchBodyBytes: values.MAX_BATCH_BODY_BYTES,
       batchEvents: values.MAX_BATCH_EVENTS,
+      jsonDepth: values.MAX_JSON_DEPTH,
     },
+    overload: { eventLoopDelayMs: values.MAX_EVENT_LOOP_DELAY_MS, memoryBytes: values.MAX_MEMORY_BYTES },
+    rateLimit: rateLimit(values),
+    security: security(values),
     roles: new Set(values.ROLES),
     stream: values.STREAM,
     redis: redisPlace(values, given),
+    redisTls: tlsFiles(values, 'REDIS'),
+    circuit: { failures: values.CIRCUIT_BREAKER_FAILURES, openMs: values.CIRCUIT_BREAKER_OPEN_MS },
     durability:
       values.PUBLISH_REPLICAS > 0
         ? { replicas: values.PUBLISH_REPLICAS, timeoutMs: values.PUBLISH_REPLICAS_TIMEOUT_MS }
         : undefined,
     database: databaseUrl(values, given),
+    databaseTls: values.DB_TLS_ENABLED ? tlsFiles(values, 'DB') : undefined,
     connect: {
       attempts: values.MAX_RETRY_ATTEMPTS,
       delaysMs: values.RETRY_DELAYS,
       timeoutMs: values.CONNECTION_TIMEOUT,
     },
-    log: { level: values.LOG_LEVEL, format: values.LOG_FORMAT },
+    consumers: consumerDefaults(values),
+    timezone: values.TIMEZONE,
+    testEventIntervalMs: values.TEST_EVENT_INTERVAL_MS ?? (isDevelopment(values) ? 10_000 : 0),
+    log: {
+      level: values.LOG_LEVEL,
+      format: values.LOG_FORMAT,
+      redactFields: values.LOG_REDACT_FIELDS ?? [],
+    },
+    metrics: { enabled: values.METRICS_ENABLED, port: values.METRICS_PORT },
+    trace: values.TRACE_ENABLED,
     shutdownGraceMs: values.SHUTDOWN_GRACE_PERIOD_MS,
     warnings: unusedSettings(given),
   }
 }
+
+const isDevelopment = (values: Values): boolean => values.ENVIRONMENT === 'development'
+
+function rateLimit(values: Values): Config['rateLimit'] {
+  const max = values.RATE_LIMIT_MAX ?? (isDevelopment(values) ? 0 : 100)
+  return max === 0 ? undefined : { max, windowMs: values.RATE_LIMIT_WINDOW_MS }
+}
+
+const tlsFiles = (values: Values, server: 'REDIS' | 'DB'): TlsFiles =>
+  defined({
+    ca: values[`${server}_TLS_CA`],
+    cert: values[`${server}_TLS_CERT`],
+    key: values[`${server}_TLS_KEY`],
+  })
+
+function security(values: Values): Security {
+  const { JWT_ISSUER: issuer, JWT_AUDIENCE: audience = values.SERVICE_NAME } = values
+  const keys = defined({ jwksUrl: values.JWT_JWKS_URL, jwksPath: values.JWT_JWKS_PATH })
+  return {
+    apiKeys: values.API_KEYS ?? [],
+    tokens: issuer === undefined ? undefined : { issuer, audience, ...keys },
+    signingKey: values.JWT_SIGNING_KEY,
+    encryptionKeys: values.ENCRYPTION_KEYS ?? [],
+    trustedProxies: values.TRUSTED_PROXIES ?? [],
+  }
+}
+
+const consumerDefaults = (values: Values): ConsumerDefaults => ({
+  name: values.CONSUMER_NAME,
+  concurrency: values.CONCURRENCY,
+  batchSize: values.BATCH_SIZE,
+  pollMs: values.POLL_TIMEOUT_MS,
+  maxFaultDelayMs: values.RETRY_DELAY_MS,
+  claimIntervalMs: values.PENDING_MESSAGE_CLAIM_INTERVAL_MS,
+  minIdleMs: values.PENDING_MESSAGE_MIN_IDLE_MS,
+  attempts: values.HANDLER_ATTEMPTS,
+  retryDelayMs: values.HANDLER_RETRY_DELAY_MS,
+  handlerTimeoutMs: values.HANDLER_TIMEOUT_MS,
+})
 
 /** Several of equal strength would leave one of them unused without a word. */
 function requireOneRedis(given: Given, mistakes: Issue[]): void {

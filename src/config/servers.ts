@@ -42,10 +42,9 @@ function redisNodes(values: Values, given: Given): RedisNodes | undefined {
   return { sentinel: { name, nodes: values.REDIS_SENTINEL_NODES!, ...defined({ username, password }) } }
 }
 
-const defined = (texts: { username: string | undefined; password: string | undefined }) => ({
-  ...(texts.username !== undefined && { username: texts.username }),
-  ...(texts.password !== undefined && { password: texts.password }),
-})
+/** Without what is not there. */
+export const defined = <N extends string>(texts: Record<N, string | undefined>): { [K in N]?: string } =>
+  Object.fromEntries(Object.entries(texts).filter(([, text]) => text !== undefined)) as { [K in N]?: string }
 
 /** Where Redis is, in one URL; what REDIS_URL leaves out is taken from the variables beside it. */
 function redisUrl(values: Values, given: Given): { url: string } | undefined {

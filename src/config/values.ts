@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { z } from 'zod'
 
 /**
@@ -10,6 +11,31 @@ export const text = z.string().trim().min(1).max(1024).describe('a text of at mo
 
 /** As it stands: spaces may be part of a password. */
 export const secretText = z.string().min(1).max(1024).describe('a text of at most 1024 characters')
+
+/** Several lines, as a key in PEM has. */
+export const secretBlock = z.string().trim().min(1).max(16_384).describe('a text of at most 16384 characters')
+
+/** Separated by commas or lines, so that a file can hold one a line. */
+export const secretList = z
+  .string()
+  .max(1_048_576)
+  .transform((list) => list.split(/[,\n]/).map((part) => part.trim()))
+  .transform((parts) => parts.filter((part) => part !== '' && !part.startsWith('#')))
+  .pipe(z.array(z.string()).min(1))
+  .describe('a list with commas or line breaks between its items')
+
+export const timeZone = text
+  .refine((name) => isTimeZone(name))
+  .describe('a time zone of the IANA database, such as Europe/Berlin')
+
+function isTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name })
+    return true
+  } catch {
+    return false
+  }
+}
 
 export const wholeNumber = (min: number, max: number, unit = '') =>
   z
@@ -83,6 +109,17 @@ export const nodeAddress = z
   .regex(/^([\w.-]+|\[[\da-fA-F:.]+\]):\d{1,5}$/)
   .refine((text) => Number(text.slice(text.lastIndexOf(':') + 1)) <= 65_535)
   .describe('host:port')
+
+/** An address, or a network as an address and the length of its prefix. */
+export const network = z
+  .string()
+  .refine((text) => {
+    const [address = '', prefix, ...rest] = text.split('/')
+    const version = isIP(address)
+    if (version === 0 || rest.length > 0) return false
+    return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (version === 4 ? 32 : 128))
+  })
+  .describe('an IP address, or a network such as 10.0.0.0/8')
 
 export const urlOf = (protocols: readonly string[], example: string) =>
   z

@@ -3,13 +3,17 @@ import {
   bytes,
   listOf,
   milliseconds,
+  network,
   nodeAddress,
   oneOf,
   onOrOff,
   ownPort,
   remotePort,
+  secretBlock,
+  secretList,
   secretText,
   text,
+  timeZone,
   urlOf,
   wholeNumber,
 } from './values.ts'
@@ -77,10 +81,25 @@ export const VARIABLES = {
     schema: listOf(oneOf(ROLES)),
     default: ROLES.join(','),
   }),
+  CONSUMER_NAME: define({
+    about: 'The first part of the names of the consumers, which are unique per process',
+    schema: text,
+    defaultNote: "the host's name, else SERVICE_NAME",
+  }),
+  TIMEZONE: define({
+    about: 'The time zone of cron jobs that name none',
+    schema: timeZone,
+    default: 'UTC',
+  }),
   STREAM: define({
     about: "The service's own stream",
     schema: text,
     default: 'event-stream',
+  }),
+  TEST_EVENT_INTERVAL_MS: define({
+    about: 'How often a test event is published to STREAM; 0 for never',
+    schema: milliseconds(0),
+    defaultNote: '10000 in development, else 0',
   }),
   REDIS_URL: define({
     about: 'Redis, as a URL; user, password and TLS can also come from the variables below',
@@ -111,6 +130,19 @@ export const VARIABLES = {
     about: 'Speak TLS to Redis',
     schema: onOrOff,
     default: 'false',
+  }),
+  REDIS_TLS_CA: define({
+    about: 'The file with the certificates (PEM) that sign those of Redis',
+    schema: text,
+    defaultNote: 'those that Node.js knows',
+  }),
+  REDIS_TLS_CERT: define({
+    about: 'The file with our own certificate (PEM), where Redis asks for one',
+    schema: text,
+  }),
+  REDIS_TLS_KEY: define({
+    about: 'The file with its private key (PEM)',
+    schema: text,
   }),
   REDIS_SENTINEL_NODES: define({
     about: 'All Sentinels that watch the master, instead of REDIS_URL',
@@ -174,6 +206,69 @@ export const VARIABLES = {
     schema: secretText,
     secret: 'whole',
   }),
+  DB_TLS_ENABLED: define({
+    about: 'Speak TLS to PostgreSQL, and check its certificate',
+    schema: onOrOff,
+    default: 'false',
+  }),
+  DB_TLS_CA: define({
+    about: 'The file with the certificates (PEM) that sign those of PostgreSQL',
+    schema: text,
+    defaultNote: 'those that Node.js knows',
+  }),
+  DB_TLS_CERT: define({
+    about: 'The file with our own certificate (PEM), where PostgreSQL asks for one',
+    schema: text,
+  }),
+  DB_TLS_KEY: define({
+    about: 'The file with its private key (PEM)',
+    schema: text,
+  }),
+  CONCURRENCY: define({
+    about: 'How many handlers of a group run at once in this process',
+    schema: wholeNumber(1, 10_000),
+    default: '10',
+  }),
+  BATCH_SIZE: define({
+    about: 'How many events a group that takes batches gets at once',
+    schema: wholeNumber(1, 10_000),
+    default: '100',
+  }),
+  POLL_TIMEOUT_MS: define({
+    about: 'How long a read waits for entries before it is made again',
+    schema: wholeNumber(1, 60_000, 'milliseconds'),
+    default: '5000',
+  }),
+  RETRY_DELAY_MS: define({
+    about: 'The longest pause before a failed read is made again',
+    schema: milliseconds(),
+    default: '5000',
+  }),
+  PENDING_MESSAGE_CLAIM_INTERVAL_MS: define({
+    about: 'The longest pause between looks for entries that a consumer of other software left behind',
+    schema: milliseconds(),
+    default: '30000',
+  }),
+  PENDING_MESSAGE_MIN_IDLE_MS: define({
+    about: 'How long a consumer of other software may be silent about an entry before it is claimed',
+    schema: milliseconds(),
+    default: '60000',
+  }),
+  HANDLER_ATTEMPTS: define({
+    about: 'How often a handler is started with an event before that is a dead letter',
+    schema: wholeNumber(1, 1_000_000),
+    default: '5',
+  }),
+  HANDLER_RETRY_DELAY_MS: define({
+    about: 'The pause before the second attempt; it doubles from attempt to attempt',
+    schema: milliseconds(0),
+    default: '1000',
+  }),
+  HANDLER_TIMEOUT_MS: define({
+    about: 'How long a handler may run',
+    schema: milliseconds(),
+    default: '300000',
+  }),
   LOG_LEVEL: define({
     about: 'The least important lines to log',
     schema: oneOf(LOG_LEVELS),
@@ -183,6 +278,26 @@ export const VARIABLES = {
     about: 'Lines for people, or an object a line',
     schema: oneOf(LOG_FORMATS),
     default: 'text',
+  }),
+  LOG_REDACT_FIELDS: define({
+    about: 'Names of fields with personal data, which are masked in logs; secrets always are',
+    schema: listOf(text),
+    defaultNote: 'none',
+  }),
+  METRICS_ENABLED: define({
+    about: 'Serve metrics for Prometheus at /metrics',
+    schema: onOrOff,
+    default: 'true',
+  }),
+  METRICS_PORT: define({
+    about: 'A port of their own for metrics and health',
+    schema: ownPort,
+    defaultNote: 'SERVICE_PORT',
+  }),
+  TRACE_ENABLED: define({
+    about: 'Make spans of what is done, for the OpenTelemetry SDK that the process was started with',
+    schema: onOrOff,
+    default: 'false',
   }),
   MAX_RETRY_ATTEMPTS: define({
     about: 'How often to try to reach Redis at start',
@@ -198,6 +313,16 @@ export const VARIABLES = {
     about: 'How long one attempt may take',
     schema: milliseconds(),
     default: '10000',
+  }),
+  CIRCUIT_BREAKER_FAILURES: define({
+    about: 'How many failures of Redis in a row open the circuit',
+    schema: wholeNumber(1, 1000),
+    default: '5',
+  }),
+  CIRCUIT_BREAKER_OPEN_MS: define({
+    about: 'How long the circuit stays open before one command tries it out',
+    schema: milliseconds(),
+    default: '30000',
   }),
   REQUEST_TIMEOUT_MS: define({
     about: 'How long an HTTP request may take before it is answered with 504',
@@ -223,6 +348,72 @@ export const VARIABLES = {
     about: 'How many events one request may carry',
     schema: wholeNumber(1, 1_000_000),
     default: '10000',
+  }),
+  API_KEYS: define({
+    about: 'Who may use the API: name:scopes:digest for each key, as `millrace key create` prints it',
+    schema: secretList,
+    secret: 'whole',
+    defaultNote: 'none; required in production, unless tokens are accepted',
+  }),
+  JWT_ISSUER: define({
+    about: 'Whose tokens are accepted from other services',
+    schema: text,
+    defaultNote: 'no tokens are accepted',
+  }),
+  JWT_AUDIENCE: define({
+    about: 'For whom accepted tokens must be made out',
+    schema: text,
+    defaultNote: 'SERVICE_NAME',
+  }),
+  JWT_JWKS_URL: define({
+    about: 'Where the public keys of JWT_ISSUER are',
+    schema: urlOf(['https:', 'http:'], 'https://auth.example.com/.well-known/jwks.json'),
+    secret: 'url',
+  }),
+  JWT_JWKS_PATH: define({
+    about: 'The file that holds them, instead of JWT_JWKS_URL',
+    schema: text,
+  }),
+  JWT_SIGNING_KEY: define({
+    about: 'Our own private key (Ed25519, PEM), for tokens to other services',
+    schema: secretBlock,
+    secret: 'whole',
+  }),
+  ENCRYPTION_KEYS: define({
+    about: 'Keys for data at rest: id:base64 of 32 bytes for each; the first one encrypts',
+    schema: secretList,
+    secret: 'whole',
+    defaultNote: 'data is not encrypted',
+  }),
+  TRUSTED_PROXIES: define({
+    about: 'Addresses or networks (CIDR) whose X-Forwarded-For is believed',
+    schema: listOf(network),
+    defaultNote: 'none',
+  }),
+  RATE_LIMIT_MAX: define({
+    about: 'How many requests a client may make in RATE_LIMIT_WINDOW_MS; 0 for any number',
+    schema: wholeNumber(0, 1_000_000_000),
+    defaultNote: '0 in development, else 100',
+  }),
+  RATE_LIMIT_WINDOW_MS: define({
+    about: 'The time that RATE_LIMIT_MAX counts for',
+    schema: wholeNumber(1000, 86_400_000, 'milliseconds'),
+    default: '10000',
+  }),
+  MAX_JSON_DEPTH: define({
+    about: 'How deep the JSON of a request may be nested',
+    schema: wholeNumber(1, 1000),
+    default: '64',
+  }),
+  MAX_EVENT_LOOP_DELAY_MS: define({
+    about: 'From which delay of the event loop on requests are refused with 503; 0 for never',
+    schema: milliseconds(0),
+    default: '1000',
+  }),
+  MAX_MEMORY_BYTES: define({
+    about: 'From which size of the process on requests are refused with 503; 0 for never',
+    schema: wholeNumber(0, Number.MAX_SAFE_INTEGER, 'bytes'),
+    default: '1073741824',
   }),
 } satisfies Record<string, Variable>
 

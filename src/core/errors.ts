@@ -1,5 +1,6 @@
 /** What can go wrong, as codes that a program can branch on. A message says what to do about it. */
 export type ErrorCode =
+  | 'CIRCUIT_OPEN'
   | 'CLOSED'
   | 'CONFIGURATION_INVALID'
   | 'ENCRYPTION_KEY_UNKNOWN'
@@ -10,6 +11,7 @@ export type ErrorCode =
   | 'EVENT_INVALID'
   | 'EVENT_TOO_LARGE'
   | 'EVENT_UNDECODABLE'
+  | 'FORBIDDEN'
   | 'GROUP_BUSY'
   | 'HANDLER_DIED'
   | 'HANDLER_TIMEOUT'
@@ -25,8 +27,10 @@ export type ErrorCode =
   | 'REDIS_UNSUITABLE'
   | 'REPLAY_CONFLICT'
   | 'DATABASE_UNAVAILABLE'
+  | 'SETTING_CONFLICT'
   | 'TRANSACTION_ENDED'
   | 'TRANSACTION_ROLLED_BACK'
+  | 'UNAUTHENTICATED'
   | 'UNKNOWN_DEAD_LETTER'
   | 'UNKNOWN_GROUP'
   | 'UNKNOWN_STREAM'

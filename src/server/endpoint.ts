@@ -1,5 +1,6 @@
 import type { OpenAPIHono, RouteConfig, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
+import type { Scope } from '../core/access.ts'
 import { InvalidError, type Issue } from '../core/errors.ts'
 import { readJson } from './body.ts'
 import type { ServerEnv } from './envelope.ts'
@@ -14,6 +15,8 @@ export interface Endpoint<Q extends z.ZodObject, H extends z.ZodObject, B extend
   path: string
   tag: string
   summary: string
+  /** What the caller must be allowed to do; health, metrics and documents are for everybody. */
+  scope?: Scope
   query?: Q
   headers?: H
   body?: { schema: B; limitBytes: number }

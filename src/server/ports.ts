@@ -1,3 +1,4 @@
+import type { AccessControl, RateLimiter } from '../core/access.ts'
 import type { MillraceError } from '../core/errors.ts'
 import type { NewEvent } from '../core/event.ts'
 import type { ProcessedEvents } from '../core/processed-events.ts'
@@ -24,6 +25,18 @@ export interface ServerPorts {
 
   /** `DATABASE_UNAVAILABLE` while it can't be asked. */
   processedEvents: ProcessedEvents
+
+  /** Who may do what; without it everybody may do everything, as on a developer's own machine. */
+  access?: AccessControl
+
+  /** How often a client may ask; without it, as often as it likes. */
+  rateLimiter?: RateLimiter
+
+  /** Why requests are refused for the moment; undefined while there is room for them. */
+  overload?: () => string | undefined
+
+  /** What `/metrics` answers, in the text format of Prometheus; without it there is no such route. */
+  metrics?: () => Promise<{ contentType: string; text: string }>
 
   log?: Log
 }

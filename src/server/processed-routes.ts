@@ -10,6 +10,7 @@ export function addProcessedRoutes(app: ServerApp, { processedEvents }: ServerPo
     method: 'get',
     path: '/api/events/processed',
     tag,
+    scope: 'read',
     summary: 'The events that were consumed, newest first',
     query: ProcessedEventsQuerySchema,
     answers: { 200: { description: 'A page of them', schema: ProcessedEventsSchema } },
@@ -29,6 +30,7 @@ export function addProcessedRoutes(app: ServerApp, { processedEvents }: ServerPo
     method: 'get',
     path: '/api/events/stats',
     tag,
+    scope: 'read',
     summary: 'How many events were consumed, and how that went',
     answers: { 200: { description: 'The counts', schema: StatsSchema } },
   } as const

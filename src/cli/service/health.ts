@@ -1,5 +1,5 @@
-import type { HealthCheck, HealthReport, HealthStatus } from '../server/ports.ts'
-import type { WorkerStatus } from '../worker/worker.ts'
+import type { HealthCheck, HealthReport, HealthStatus } from '../../server/ports.ts'
+import type { WorkerStatus } from '../../worker/worker.ts'
 
 /** A consume loop that did not come round for so long is stuck, in ms; it shows itself every two seconds. */
 const STUCK_AFTER_MS = 15_000

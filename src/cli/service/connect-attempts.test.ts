@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { MillraceError } from '../core/errors.ts'
+import { MillraceError } from '../../core/errors.ts'
 import { connectWithAttempts } from './connect-attempts.ts'
 
 const away = new MillraceError('REDIS_UNAVAILABLE', 'away')

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { WorkerStatus } from '../worker/worker.ts'
+import type { WorkerStatus } from '../../worker/worker.ts'
 import { healthReport, type HealthSources } from './health.ts'
 
 const worker = (status: Partial<WorkerStatus> = {}): WorkerStatus => ({

@@ -1,44 +1,29 @@
-import type { App } from '../app/app.ts'
-import { Background } from '../bus/background.ts'
-import { Publisher } from '../bus/publisher.ts'
-import type { Config } from '../config/config.ts'
-import { MillraceError } from '../core/errors.ts'
-import type { NewEvent } from '../core/event.ts'
-import type { ProcessedEvents } from '../core/processed-events.ts'
-import type { Service } from '../core/service.ts'
-import type { StreamDeclaration } from '../core/stream.ts'
-import { postgresEngine, redisEngine, type Engine, type EngineOptions } from '../engines/engines.ts'
-import { openPostgres, type Postgres } from '../postgres/open-postgres.ts'
-import { RedisStreamLog } from '../redis/redis-log.ts'
-import { createServerApp } from '../server/app.ts'
-import { HttpServer } from '../server/http-server.ts'
-import type { ServerPorts } from '../server/ports.ts'
-import type { Logger } from '../telemetry/logger.ts'
+import { Background } from '../../bus/background.ts'
+import { MillraceError } from '../../core/errors.ts'
+import type { ProcessedEvents } from '../../core/processed-events.ts'
+import type { Service } from '../../core/service.ts'
+import { openPostgres, type Postgres } from '../../postgres/open-postgres.ts'
+import { RedisStreamLog } from '../../redis/redis-log.ts'
+import { createServerApp } from '../../server/app.ts'
+import { HttpServer } from '../../server/http-server.ts'
+import type { ServerPorts } from '../../server/ports.ts'
 import { connectWithAttempts } from './connect-attempts.ts'
+import { EmbeddedEngines } from './embedded-engines.ts'
 import { healthReport } from './health.ts'
+import { EventIntake } from './intake.ts'
+import { deliveryMiddleware, publishMiddleware } from './middleware.ts'
+import { hasRole, type ServiceOptions } from './options.ts'
 import { AUDIT_GROUP, StreamWorkers } from './stream-workers.ts'
-
-export interface ServiceOptions {
-  config: Config
-  app: App
-  logger: Logger
-  /** Where engines live that nobody configured. */
-  engineFolder: string
-  env: NodeJS.ProcessEnv
-}
 
 /** Everything together: HTTP first, so that health can be asked; then Redis, PostgreSQL, and the workers. */
 export class MillraceService implements Service {
   readonly #options: ServiceOptions
-  readonly #declared: ReadonlyMap<string, StreamDeclaration>
   readonly #startedAt = new Date()
   readonly #stopping = new AbortController()
-  readonly #engines: Engine[] = []
-  /** Streams that this process has registered, so that each costs one call. */
-  readonly #registered = new Set<string>()
+  readonly #engines: EmbeddedEngines
+  readonly #intake: EventIntake
   readonly #http: HttpServer
   #log: RedisStreamLog | undefined
-  #publisher: Publisher | undefined
   #postgres: Postgres | undefined
   #workers: StreamWorkers | undefined
   #background: Background | undefined
@@ -49,10 +34,12 @@ export class MillraceService implements Service {
 
   constructor(options: ServiceOptions) {
     this.#options = options
-    this.#declared = new Map(options.app.streams.map((stream) => [stream.name, stream]))
-    const { http, limits } = options.config
+    const { app, config, logger } = options
+    this.#engines = new EmbeddedEngines(options)
+    this.#intake = new EventIntake(app.streams, publishMiddleware(options), () => void this.#workers?.look())
+    const { http, limits } = config
     const { fetch } = createServerApp(this.#ports(), { ...http, ...limits })
-    this.#http = new HttpServer(fetch, { ...http, log: options.logger.for('http') })
+    this.#http = new HttpServer(fetch, { ...http, log: logger.for('http') })
   }
 
   /** Where the API can be reached, once HTTP is up. */
@@ -70,8 +57,8 @@ export class MillraceService implements Service {
     const { url } = this.#http
     this.#options.logger.for('service').info({}, `API at ${url}, its documents at ${url}/api-docs`)
     const steps = [() => this.#openRedis()]
-    if (this.#uses('api', 'worker')) steps.push(() => this.#openDatabase())
-    if (this.#uses('worker'))
+    if (hasRole(this.#options, 'api', 'worker')) steps.push(() => this.#openDatabase())
+    if (hasRole(this.#options, 'worker'))
       steps.push(
         () => this.#startWorkers(),
         () => this.#startBackground(),
@@ -100,13 +87,13 @@ export class MillraceService implements Service {
     ])
     await this.#log?.close()
     await this.#postgres?.close()
-    await Promise.all(this.#engines.map((engine) => engine.stop()))
+    await this.#engines.stop()
   }
 
   async #openRedis(): Promise<void> {
     const { config, logger } = this.#options
     const log = logger.for('redis-connection')
-    const place = config.redis ?? { url: await this.#engine('Redis', redisEngine) }
+    const place = config.redis ?? { url: await this.#engines.redis() }
     const open = () =>
       RedisStreamLog.open({
         ...place,
@@ -116,29 +103,17 @@ export class MillraceService implements Service {
         connectTimeoutMs: config.connect.timeoutMs,
       })
     this.#log = await connectWithAttempts(open, config.connect, log, this.#stopping.signal)
-    this.#publisher = new Publisher(this.#log, { middleware: this.#options.app.middleware })
+    this.#intake.open(this.#log)
   }
 
   async #openDatabase(): Promise<void> {
     const { config, logger } = this.#options
     const log = logger.for('database-connection')
-    const url = config.database?.url ?? (await this.#engine('PostgreSQL', postgresEngine))
-    this.#postgres = await connectWithAttempts(
-      () =>
-        openPostgres({ url, log, prepare: (stream, events) => this.#connected().prepare(stream, events) }),
-      config.connect,
-      log,
-      this.#stopping.signal,
-    )
-  }
-
-  async #engine(name: string, start: (options: EngineOptions) => Promise<Engine>): Promise<string> {
-    const log = this.#options.logger.for('engines')
-    const { engineFolder: dir, env } = this.#options
-    const engine = await start({ dir, env, onProgress: (line) => log.info({}, line) })
-    this.#engines.push(engine)
-    log.info({}, `${name} at ${engine.url} (${engine.detail})`)
-    return engine.url
+    const url = config.database?.url ?? (await this.#engines.postgres())
+    const prepare: Parameters<typeof openPostgres>[0]['prepare'] = (stream, events) =>
+      this.#intake.publisher.prepare(stream, events)
+    const open = () => openPostgres({ url, log, prepare })
+    this.#postgres = await connectWithAttempts(open, config.connect, log, this.#stopping.signal)
   }
 
   async #startWorkers(): Promise<void> {
@@ -149,6 +124,7 @@ export class MillraceService implements Service {
       app: this.#options.app,
       trail: this.#postgres!.audit,
       logger: this.#options.logger.for('worker'),
+      middleware: deliveryMiddleware(this.#options),
     })
     await this.#workers.start()
   }
@@ -171,47 +147,20 @@ export class MillraceService implements Service {
     }
     this.#relay = this.#postgres!.relay(log)
     await this.#relay.start()
-    const publish = (stream: string, events: readonly NewEvent[]) => this.#publish(stream, events)
-    if (app.jobs.length > 0) await this.#background.runJobs(app.jobs, publish)
-  }
-
-  #uses(...roles: ('api' | 'worker')[]): boolean {
-    return roles.some((role) => this.#options.config.roles.has(role))
+    if (app.jobs.length > 0)
+      await this.#background.runJobs(app.jobs, (stream, events) => this.#intake.publish(stream, events))
   }
 
   #ports(): ServerPorts {
     const { config, logger } = this.#options
     return {
       service: { ...config.service, startedAt: this.#startedAt },
-      check: (stream, event) => this.#connected().check(this.#target(stream), event),
-      publish: (stream, events) => this.#publish(stream, events),
+      check: (stream, event) => this.#intake.check(stream, event),
+      publish: (stream, events) => this.#intake.publish(stream, events),
       health: () => this.#health(),
       processedEvents: this.#processedEvents(),
       log: logger.for('http'),
     }
-  }
-
-  async #publish(stream: string, events: readonly NewEvent[]): Promise<(string | MillraceError)[]> {
-    const publisher = this.#connected()
-    if (!this.#declared.has(stream) && !this.#registered.has(stream)) await this.#register(stream, events)
-    return publisher.publish(this.#target(stream), events)
-  }
-
-  /** Before the publishing, so that no published event goes unseen; and only for what will be published. */
-  async #register(stream: string, events: readonly NewEvent[]): Promise<void> {
-    for (const event of events) await this.#connected().check(stream, event)
-    await this.#log!.register(stream)
-    this.#registered.add(stream)
-    void this.#workers?.look()
-  }
-
-  #target(stream: string): string | StreamDeclaration {
-    return this.#declared.get(stream) ?? stream
-  }
-
-  #connected(): Publisher {
-    if (this.#publisher) return this.#publisher
-    throw new MillraceError('REDIS_UNAVAILABLE', 'the service has no connection to Redis yet; try again soon')
   }
 
   #processedEvents(): ProcessedEvents {
@@ -230,10 +179,10 @@ export class MillraceService implements Service {
     const postgres = this.#postgres
     return healthReport({
       pingRedis: log && (() => log.ping()),
-      pingDatabase: this.#uses('api', 'worker')
+      pingDatabase: hasRole(this.#options, 'api', 'worker')
         ? () => postgres?.ping() ?? Promise.reject(new Error('not connected yet'))
         : undefined,
-      workers: this.#uses('worker') ? () => this.#workers?.statuses ?? [] : undefined,
+      workers: hasRole(this.#options, 'worker') ? () => this.#workers?.statuses ?? [] : undefined,
       notReady: this.#notReady,
     })
   }

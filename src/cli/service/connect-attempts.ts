@@ -1,6 +1,6 @@
-import { toError } from '../core/errors.ts'
-import { pause } from '../core/pause.ts'
-import type { Log } from '../core/service.ts'
+import { toError } from '../../core/errors.ts'
+import { pause } from '../../core/pause.ts'
+import type { Log } from '../../core/service.ts'
 
 export interface ConnectPolicy {
   attempts: number

@@ -1,11 +1,13 @@
-import type { App, GroupDeclaration } from '../app/app.ts'
-import type { AuditTrail } from '../core/audit.ts'
-import { toError } from '../core/errors.ts'
-import type { Log, Service } from '../core/service.ts'
-import type { StreamLog } from '../core/stream-log.ts'
-import { jobGroup } from '../schedule/job-group.ts'
-import { Worker, type WorkerStatus } from '../worker/worker.ts'
-import type { WorkerOptions } from '../worker/worker-options.ts'
+import type { App, GroupDeclaration } from '../../app/app.ts'
+import type { AuditTrail } from '../../core/audit.ts'
+import type { Middleware } from '../../core/delivery.ts'
+import { toError } from '../../core/errors.ts'
+import { compose } from '../../core/pipeline.ts'
+import type { Log, Service } from '../../core/service.ts'
+import type { StreamLog } from '../../core/stream-log.ts'
+import { jobGroup } from '../../schedule/job-group.ts'
+import { Worker, type WorkerStatus } from '../../worker/worker.ts'
+import type { WorkerOptions } from '../../worker/worker-options.ts'
 
 /** The group that follows a stream which no group of the app handles, for the audit trail alone. */
 export const AUDIT_GROUP = 'millrace-audit'
@@ -25,6 +27,7 @@ export class StreamWorkers implements Service {
     app: App
     trail: AuditTrail
     logger: Log
+    middleware: readonly Middleware[]
   }
   readonly #workers: Worker[] = []
   readonly #followed = new Set<string>()
@@ -39,6 +42,8 @@ export class StreamWorkers implements Service {
     app: App
     trail: AuditTrail
     logger: Log
+    /** What every delivery to a group of the app goes through first. */
+    middleware: readonly Middleware[]
   }) {
     this.#options = options
   }
@@ -48,11 +53,12 @@ export class StreamWorkers implements Service {
   }
 
   async start(): Promise<void> {
-    const { app, trail } = this.#options
+    const { app, trail, middleware } = this.#options
+    const wrap = compose(...middleware)
     for (const { stream, options, handler } of [...app.handlers, ...jobGroups(app)]) {
       const main = !this.#followed.has(stream)
       this.#followed.add(stream)
-      await this.#run({ ...options, stream, handler, audit: { trail, main } })
+      await this.#run({ ...options, stream, handler: wrap(handler), audit: { trail, main } })
     }
     for (const { name } of app.streams) await this.#follow(name)
     await this.look()

@@ -1,0 +1,62 @@
+import { Publisher } from '../../bus/publisher.ts'
+import { MillraceError } from '../../core/errors.ts'
+import type { NewEvent } from '../../core/event.ts'
+import type { PublishMiddleware } from '../../core/pipeline.ts'
+import type { StreamDeclaration } from '../../core/stream.ts'
+import type { RedisStreamLog } from '../../redis/redis-log.ts'
+
+/** What comes in through the API and from jobs: checked, noted where the stream is new, and published. */
+export class EventIntake {
+  readonly #declared: ReadonlyMap<string, StreamDeclaration>
+  readonly #middleware: readonly PublishMiddleware[]
+  /** Streams that this process has registered, so that each costs one call. */
+  readonly #registered = new Set<string>()
+  readonly #onNewStream: () => void
+  #log: RedisStreamLog | undefined
+  #publisher: Publisher | undefined
+
+  /** @param onNewStream told when a stream that the app does not declare is published to for the first time */
+  constructor(
+    streams: readonly StreamDeclaration[],
+    middleware: readonly PublishMiddleware[],
+    onNewStream: () => void,
+  ) {
+    this.#declared = new Map(streams.map((stream) => [stream.name, stream]))
+    this.#middleware = middleware
+    this.#onNewStream = onNewStream
+  }
+
+  /** From now on there is something to publish to. */
+  open(log: RedisStreamLog): void {
+    this.#log = log
+    this.#publisher = new Publisher(log, { middleware: this.#middleware })
+  }
+
+  check(stream: string, event: NewEvent): Promise<void> {
+    return this.publisher.check(this.#target(stream), event)
+  }
+
+  async publish(stream: string, events: readonly NewEvent[]): Promise<(string | MillraceError)[]> {
+    const { publisher } = this
+    if (!this.#declared.has(stream) && !this.#registered.has(stream)) await this.#register(stream, events)
+    return publisher.publish(this.#target(stream), events)
+  }
+
+  /** @throws MillraceError `REDIS_UNAVAILABLE` before there is something to publish to */
+  get publisher(): Publisher {
+    if (this.#publisher) return this.#publisher
+    throw new MillraceError('REDIS_UNAVAILABLE', 'the service has no connection to Redis yet; try again soon')
+  }
+
+  /** Before the publishing, so that no published event goes unseen; and only for what will be published. */
+  async #register(stream: string, events: readonly NewEvent[]): Promise<void> {
+    for (const event of events) await this.publisher.check(stream, event)
+    await this.#log!.register(stream)
+    this.#registered.add(stream)
+    this.#onNewStream()
+  }
+
+  #target(stream: string): string | StreamDeclaration {
+    return this.#declared.get(stream) ?? stream
+  }
+}
