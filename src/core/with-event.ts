@@ -14,14 +14,19 @@ export const changeEvent = (event: Event, changes: EventChanges): Event => ({
 })
 
 /**
- * The delivery with another event. A view and not a copy: what a delivery offers is made on first use and kept in
- * private fields, and whoever runs further out may have added to it. The original stays as it was, since what is
- * recorded of an entry is recorded of what the log holds: nothing that was decrypted or masked ends there.
+ * The delivery with another event. The original stays as it was, since what is recorded of an entry is recorded of what
+ * the log holds: nothing that was decrypted or masked ends there.
  */
-export function withEvent(delivery: Delivery, event: Event): Delivery {
+export const withEvent = (delivery: Delivery, event: Event): Delivery => viewOf(delivery, { event })
+
+/**
+ * A delivery of which some members are others. A view and not a copy: what a delivery offers is made on first use and
+ * kept in private fields, and whoever runs further out may have added to it.
+ */
+export function viewOf<D extends Delivery>(delivery: D, changes: Partial<Delivery>): D {
   return new Proxy(delivery, {
     get(target, name) {
-      if (name === 'event') return event
+      if (Object.hasOwn(changes, name)) return Reflect.get(changes, name)
       const value: unknown = Reflect.get(target, name)
       return typeof value === 'function' ? value.bind(target) : value
     },

@@ -133,6 +133,15 @@ describe('a handler with a transaction', () => {
     expect(await inboxPositions()).toEqual(['1-0', '2-0'])
   })
 
+  it('can not produce: what it publishes goes through the outbox, which commits with it', async () => {
+    const [delivery] = deliveries('1-0')
+    const produce = vi.fn()
+    const handler = inbox.handler((fresh) => fresh.produce('totals', ['type', 'total.grew', 'data', '1']))
+    await expect(handler({ ...delivery!, produce })).rejects.toThrow(/can not produce: .* outbox/)
+    expect(produce).not.toHaveBeenCalled()
+    expect(await inboxPositions()).toEqual([])
+  })
+
   it('works on a pool of the user, and says once that it is closed', async () => {
     const pool = new Pool({ connectionString: url, max: 2 })
     const own = new Inbox(pool)

@@ -1,5 +1,6 @@
 import { Postpone, type BatchHandler, type Delivery, type Handler } from '../core/delivery.ts'
-import { InvalidError, toError } from '../core/errors.ts'
+import { InvalidError, MillraceError, toError } from '../core/errors.ts'
+import { viewOf } from '../core/with-event.ts'
 import { pause } from '../core/pause.ts'
 import { noLog, type Log } from '../core/service.ts'
 import { isConflict } from './database-errors.ts'
@@ -74,6 +75,8 @@ export class Inbox {
    * is started, nothing that PostgreSQL does spends an attempt: it waits a few seconds for a connection, then the entry
    * waits in the log. For another consumer's transaction on the same entry it waits until the signal is aborted.
    *
+   * It can not `produce`: what comes of the event goes through the outbox, with the same transaction.
+   *
    * @example
    * bus.consume(orders, { group: 'ledger' }, {
    *   'order.paid': postgres.inbox.handler(async ({ event }, tx) => {
@@ -123,7 +126,7 @@ export class Inbox {
       const fresh = await claimDeliveries(tx, deliveries)
       if (fresh.length === 0) return
       starts++
-      await handle(fresh, tx)
+      await handle(fresh.map(withoutProduce), tx)
     }
     const transaction = () => runTransaction(this.#pool, work, { ...options, signal })
     for (let failures = 1; ; failures++) {
@@ -148,6 +151,18 @@ export class Inbox {
     else if (failures % 30 === 1)
       this.#log.error({ error }, `no transaction for a handler, waiting: ${message}`)
   }
+}
+
+/**
+ * What is produced is written with the acknowledgement. A process that dies between the commit and that would never
+ * write it: the inbox knows the entry by then, so it is not run again.
+ */
+const withoutProduce = <T>(delivery: Delivery<T>): Delivery<T> => viewOf(delivery, { produce: refuseProduce })
+
+function refuseProduce(): never {
+  const message =
+    'a handler of the inbox can not produce: what it publishes would be lost where the process dies after the commit; add it to the outbox, in the same transaction'
+  throw new MillraceError('CONFIGURATION_INVALID', message)
 }
 
 const isWorthAnotherTry = (error: unknown, starts: number): boolean =>
