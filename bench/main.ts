@@ -1,7 +1,8 @@
 import { parseArgs } from 'node:util'
+import { measureHttp } from './http/measure.ts'
 import { measureMemory } from './memory.ts'
 import { race } from './race.ts'
-import { memoryTable, scenarioTable } from './report.ts'
+import { httpTable, memoryTable, scenarioTable } from './report.ts'
 import { scenarios } from './scenarios.ts'
 import { withServers } from './servers.ts'
 
@@ -19,7 +20,7 @@ const rounds = flags.quick ? 1 : 7
 const growthEvents = flags.quick ? 50_000 : 1_000_000
 const all = scenarios(flags.quick ? 0.1 : 1)
 
-const known = [...Object.keys(all), 'memory']
+const known = [...Object.keys(all), 'http', 'memory']
 const unknown = positionals.filter((name) => !known.includes(name))
 if (unknown.length > 0) {
   process.stderr.write(`there is no scenario ${unknown.join(', ')}; there are: ${known.join(', ')}\n`)
@@ -29,12 +30,18 @@ const wanted = positionals.length > 0 ? positionals : known
 
 const results: Record<string, object> = {}
 const show = (table: string) => flags.json || process.stdout.write(`${table}\n\n`)
-await withServers({ postgres: wanted.includes('audit') || wanted.includes('memory') }, async (servers) => {
+const needsPostgres = ['audit', 'http', 'memory'].some((name) => wanted.includes(name))
+await withServers({ postgres: needsPostgres }, async (servers) => {
   for (const [name, scenario] of Object.entries(all)) {
     if (!wanted.includes(name)) continue
     const rates = await race(name, scenario.entrants, servers, rounds)
     results[name] = rates
     show(scenarioTable(scenario, rates))
+  }
+  if (wanted.includes('http')) {
+    const http = await measureHttp(servers, flags.quick ? 1 : 3, flags.quick ? 2 : 5)
+    results['http'] = http
+    show(httpTable(http))
   }
   if (!wanted.includes('memory')) return
   const memory = await measureMemory(servers, growthEvents)

@@ -1,13 +1,12 @@
-import { fork, spawn, type ChildProcess } from 'node:child_process'
+import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fill } from './consume/stream.ts'
 import type { Servers } from './contender.ts'
 import { rawClient } from './raw.ts'
+import { ServiceProcess } from './service-process.ts'
 
 /** What the process of a worker grew by while it took its events, from before the first one on, in MB. */
 export interface Growth {
@@ -32,35 +31,14 @@ export async function measureMemory(servers: Servers, events: number): Promise<M
 
 async function measureService(servers: Servers): Promise<Pick<Memory, 'restMb' | 'readySeconds'>> {
   const began = performance.now()
-  const service = startService(servers)
+  const service = await ServiceProcess.start(servers)
   try {
-    await untilReady(service)
     const readySeconds = (performance.now() - began) / 1_000
     await sleep(SETTLE_MS)
-    return { restMb: residentMb(service.pid!), readySeconds }
+    return { restMb: residentMb(service.pid), readySeconds }
   } finally {
-    service.kill('SIGTERM')
-    if (service.exitCode === null) await once(service, 'exit')
+    await service.stop()
   }
-}
-
-/** As `npm start` does, on the built JavaScript. */
-function startService({ redis, postgres }: Servers): ChildProcess {
-  const dist = join(import.meta.dirname, '../dist')
-  const args = [join(dist, 'cli/main.js'), 'serve', '--app', join(dist, 'examples/app.js')]
-  const env = { PATH: process.env['PATH'], REDIS_URL: redis, DATABASE_URL: postgres, SERVICE_PORT: '0' }
-  // In a folder without a `.env`, which would be read.
-  return spawn(process.execPath, args, { cwd: tmpdir(), env, stdio: ['ignore', 'pipe', 'inherit'] })
-}
-
-async function untilReady(service: ChildProcess): Promise<void> {
-  for await (const line of createInterface({ input: service.stdout! }))
-    if (line.includes('is ready')) {
-      // What it says from now on must not fill the pipe.
-      service.stdout!.resume()
-      return
-    }
-  throw new Error('the service ended before it was ready')
 }
 
 const residentMb = (pid: number): number =>

@@ -1,3 +1,4 @@
+import { BESIDE, type HttpSpeed, type RouteSpeed } from './http/measure.ts'
 import type { Memory } from './memory.ts'
 import type { Scenario } from './scenarios.ts'
 
@@ -25,6 +26,37 @@ export function memoryTable(memory: Memory, events: number): string {
     row('start to ready', memory.readySeconds, 's', 3),
     row(`${whole.format(events)} events through a worker add`, memory.growthMb, 'MB', 50),
   ].join('\n')
+}
+
+/** What the service makes of requests, beside a route that does nothing else. */
+export function httpTable({ custom, batch, live }: HttpSpeed): string {
+  return [
+    'HTTP, 100 connections: the service with one role, keys, metrics and checks on, beside the shortest route',
+    ...routeRows('one event a request', custom, 5_000, 50),
+    ...routeRows('100 events a request', batch, 50_000),
+    `  /health/live beside ${whole.format(BESIDE)} events a second: p99 ${live.p99} ms${against(live.p99, '<', 10, String)}`,
+  ].join('\n')
+}
+
+function routeRows(
+  title: string,
+  { millrace, bare, events }: RouteSpeed,
+  floor: number,
+  latest = Infinity,
+): string[] {
+  const own = millrace.perSecond * events
+  const other = bare.perSecond * events
+  const row = (name: string, rate: number, late: number) =>
+    `    ${name.padEnd(8)} ${whole.format(rate).padStart(9)} events/s, p97.5 ${late} ms`
+  return [
+    `  ${title}`,
+    row('millrace', own, millrace.p97_5) +
+      against(own, '>=', floor, whole.format) +
+      (latest < Infinity ? against(millrace.p97_5, '<', latest, (ms) => `${ms} ms`) : ''),
+    row('bare', other, bare.p97_5) +
+      `   Millrace is ${(own / other).toFixed(2)} x that` +
+      against(own / other, '>=', 0.6, String),
+  ]
 }
 
 function against(value: number, sign: '<' | '>=', aim: number, format: (aim: number) => string): string {
