@@ -1,4 +1,7 @@
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+
+import type { TestTls } from './tls-files.ts'
 
 export type Reply = string | number | null | Reply[]
 
@@ -9,9 +12,9 @@ export class ReplyError extends Error {}
  * The reply to one command, sent on a connection of its own and without a client library: this runs at every start,
  * before anything else is loaded. One character stands for one byte, so that every key survives.
  */
-export function askRedis(port: number, command: string[], timeoutMs = 1000): Promise<Reply> {
+export function askRedis(port: number, command: string[], timeoutMs = 1000, tls?: TestTls): Promise<Reply> {
   return new Promise((resolve, reject) => {
-    const socket = connect(port, '127.0.0.1', () => socket.write(encoded(command), 'latin1'))
+    const socket = connectTo(port, tls, () => socket.write(encoded(command), 'latin1'))
     let received = ''
     const timer = setTimeout(() => socket.destroy(new Error(`no reply within ${timeoutMs} ms`)), timeoutMs)
     socket.setEncoding('latin1')
@@ -31,9 +34,16 @@ export function askRedis(port: number, command: string[], timeoutMs = 1000): Pro
   })
 }
 
+/** Over TLS, a server shows its own certificate to itself. */
+const connectTo = (port: number, tls: TestTls | undefined, done: () => void): Socket =>
+  tls ? connectTls({ host: '127.0.0.1', port, ...credentials(tls) }, done) : connect(port, '127.0.0.1', done)
+
+/** The host is our own: what its certificate stands for is the business of the test, which may want a wrong one. */
+const credentials = ({ ca, cert, key }: TestTls) => ({ ca, cert, key, rejectUnauthorized: false })
+
 /** A section of INFO, by field. */
-export async function infoOf(port: number, section: string): Promise<Map<string, string>> {
-  const text = String(await askRedis(port, ['INFO', section]))
+export async function infoOf(port: number, section: string, tls?: TestTls): Promise<Map<string, string>> {
+  const text = String(await askRedis(port, ['INFO', section], undefined, tls))
   const lines = text.split('\r\n').filter((line) => line.includes(':'))
   return new Map(lines.map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)]))
 }

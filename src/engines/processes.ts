@@ -64,7 +64,9 @@ function startInProc(pid: number): string | undefined {
   const stat = readIfThere(`/proc/${pid}/stat`)
   // The second field is the program's name in brackets, which may itself hold blanks and brackets.
   const [state, ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return state === 'Z' || state === 'X' ? undefined : fields[18]
+  // The first thread of a process that was killed may end before the others, which hold its files and sockets.
+  const isGone = state === 'Z' ? Number(fields[16]) <= 1 : state === 'X'
+  return isGone ? undefined : fields[18]
 }
 
 function startFromPs(pid: number): string | undefined {

@@ -4,6 +4,7 @@ import { createClient } from '@redis/client'
 import { Client } from 'pg'
 import { expect, test } from 'vitest'
 
+import { askRedis } from './ask-redis.ts'
 import { startFixture } from './fixtures/start.ts'
 import { identityOf } from './processes.ts'
 import { findTestValkey, startTestPostgres, startTestRedis } from './test-servers.ts'
@@ -29,6 +30,16 @@ test('a Redis can be killed, suspended and started again on its port and data', 
   await server.stop()
   expect(identityOf(server.pid)).toBeUndefined()
   expect(existsSync(server.dir)).toBe(false)
+})
+
+test('one that was killed is gone with all of its threads, which hold its sockets', async () => {
+  const server = await startTestRedis()
+  for (let round = 0; round < 20; round++) {
+    await server.kill('SIGKILL')
+    await expect(askRedis(server.port, ['PING'])).rejects.toThrow('ECONNREFUSED')
+    await server.restart()
+  }
+  await server.stop()
 })
 
 test('a PostgreSQL too', async () => {

@@ -1,4 +1,5 @@
 import type { Log } from '../core/service.ts'
+import type { TlsSource } from '../core/tls.ts'
 import type { Address } from './connections/address.ts'
 
 /** Where Redis is: exactly one of `url`, `sentinel` and `cluster`. */
@@ -12,8 +13,12 @@ export interface RedisOptions {
   /** Of the servers, where the URL doesn't say. */
   username?: string
   password?: string
-  /** Speak TLS to the servers; with a URL, `rediss:` says so. */
-  tls?: boolean
+  /**
+   * Speak TLS to the servers, and to the Sentinels; with a URL, `rediss:` says so. As options: with an authority of one's
+   * own, or a certificate of ours. What a function gives is asked for again with each connection that is made, so that
+   * certificates can be replaced. Whoever shows a wrong certificate is never spoken to.
+   */
+  tls?: boolean | TlsSource
   /**
    * Which address to use for one that Sentinels or nodes tell, both as `host:port`, where servers know themselves by
    * addresses that don't lead there from here.
@@ -42,7 +47,8 @@ export interface ConnectionOptions extends RedisOptions {
 /** What sends one command. */
 export interface Sender {
   /**
-   * Sends one command to the server that has its key; replies are raw RESP2. Fails at once while there is no connection.
+   * Sends one command to the server that has its key; replies are raw RESP2. Fails at once while there is no connection:
+   * what loops tries again by itself, and what does not goes over a `PatientConnection`.
    *
    * @throws MillraceError `REDIS_UNAVAILABLE` when nothing was sent, `REDIS_REFUSED` when Redis answered an error,
    *   `REDIS_UNCERTAIN` when the reply was lost: the command may have run. `CLOSED` after `close`.

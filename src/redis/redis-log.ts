@@ -6,6 +6,7 @@ import { noLog } from '../core/service.ts'
 import type { Consumer, Entry, Membership, NewEntry, ReadOptions, StreamLog } from '../core/stream-log.ts'
 import { Appenders, type AppendersOptions } from './append/appenders.ts'
 import type { Connection, ConnectionOptions } from './connection.ts'
+import { PatientConnection } from './connections/patient.ts'
 import { openServers, type RedisServers } from './connections/servers.ts'
 import { RedisConsumer } from './group/consumer.ts'
 import { notAStream, replyCode } from './errors.ts'
@@ -13,6 +14,7 @@ import { deadLetterKey, STREAM_REGISTRY_KEY } from './keys.ts'
 import { redisOperations } from './operations/operations.ts'
 import { checkRateLimit } from './group/rate-limit.ts'
 import { checkServer, type ServerInfo } from './server.ts'
+import { RedisSettings } from './settings/settings-store.ts'
 import { StreamReader } from './stream-reader.ts'
 
 export interface RedisLogOptions extends ConnectionOptions, AppendersOptions {
@@ -35,6 +37,8 @@ export class RedisStreamLog implements StreamLog {
   readonly #servers: RedisServers
   readonly #publishing: Connection
   readonly #control: Connection
+  /** The same for single calls, which wait for it; consumers have loops of their own, and must know that it is gone. */
+  readonly #calls: PatientConnection
   readonly #appenders: Appenders
   readonly #reader: StreamReader
 
@@ -51,9 +55,11 @@ export class RedisStreamLog implements StreamLog {
     ;[this.#publishing, this.#control] = connections
     this.server = server
     const openWatch = () => servers.connect(`${name}-schedule`)
+    const calls = (connection: Connection) => new PatientConnection(connection, options.offlineTimeoutMs)
+    this.#calls = calls(this.#control)
     this.operations = redisOperations(this.#control, openWatch, options)
     this.#appenders = new Appenders(this.#publishing, () => servers.start(`${name}-durable`), options)
-    this.#reader = new StreamReader(this.#control, () => servers.connect(`${name}-reader`))
+    this.#reader = new StreamReader(this.#calls, async () => calls(await servers.connect(`${name}-reader`)))
   }
 
   /**
@@ -105,6 +111,11 @@ export class RedisStreamLog implements StreamLog {
     checkName('group name', membership.group)
     checkStart(membership.start)
     if (membership.rateLimit) checkRateLimit(membership.rateLimit)
+    return this.#calls.insist(membership.stream, () => this.#join(membership))
+  }
+
+  /** Made twice it does no harm: a group that is there stays as it is. */
+  async #join(membership: Membership): Promise<Consumer> {
     const log = this.#options.log ?? noLog
     const reader = await this.#servers.connect(`${this.#name}-consumer`)
     const consumer = new RedisConsumer({ control: this.#control, reader }, membership, log)
@@ -119,18 +130,34 @@ export class RedisStreamLog implements StreamLog {
 
   /** Remembers a stream that was published to without being declared, so that the audit trail follows it. */
   async register(stream: string): Promise<void> {
-    await this.#control.send(['SADD', STREAM_REGISTRY_KEY, stream])
+    await this.#calls.send(['SADD', STREAM_REGISTRY_KEY, stream])
   }
 
   registered(): Promise<string[]> {
-    return this.#control.send<string[]>(['SMEMBERS', STREAM_REGISTRY_KEY])
+    return this.#calls.send<string[]>(['SMEMBERS', STREAM_REGISTRY_KEY])
   }
 
-  /** How long Redis takes to answer, in ms; of a cluster, all its masters. */
+  /** The settings of a service that are changed while it runs; services are told apart by their names. */
+  settings(service: string): RedisSettings {
+    return new RedisSettings(this.#control, service, this.#options)
+  }
+
+  /** How long Redis takes to answer on either connection, in ms; of a cluster, all its masters. It waits for no connection. */
   async ping(): Promise<number> {
     const start = performance.now()
-    await Promise.all(this.#control.masters().map((server) => server.send(['PING'])))
+    const servers = [this.#control, this.#publishing].flatMap((connection) => connection.masters())
+    await Promise.all(servers.map((server) => server.send(['PING'])))
     return performance.now() - start
+  }
+
+  /**
+   * A connection of its own to the same servers, for what may not wait behind consumers. It connects by itself; whoever
+   * asks for it closes it.
+   *
+   * @param role shown by CLIENT LIST behind the name of the log
+   */
+  connection(role: string): Connection {
+    return this.#servers.start(`${this.#name}-${role}`)
   }
 
   /** Waits for what is being published; consumers leave before. */

@@ -1,3 +1,4 @@
+import { contentOf } from '../core/entry-content.ts'
 import { MillraceError } from '../core/errors.ts'
 import { comparePositions, FIRST_POSITION } from '../core/position.ts'
 import type { Entry, NewEntry } from '../core/stream-log.ts'
@@ -41,7 +42,7 @@ export class MemoryStream {
     if (!areFields(fields)) return notFields()
     if (key === undefined) return this.append(fields)
     this.#forgetExpiredKeys()
-    const content = JSON.stringify(fields)
+    const content = JSON.stringify(contentOf(fields))
     const written = this.#idempotency.get(key)
     if (written) return written.content === content ? written.position : conflict(key)
     const position = this.append(fields)

@@ -34,7 +34,8 @@ export class Admission {
 
   /** A job for the claim, or undefined where there is nothing to run. */
   admit(claim: Claim, { done, held }: Screening): Job | undefined {
-    const { position, attempt } = claim
+    const { position, attempt, origin } = claim
+    if (attempt > 1 || origin === 'abandoned') this.#settlements.counters.redeliveries++
     if (done.has(position)) return void this.#settlements.skip(claim, this.#eventIfAny(claim))
     if (held.has(position)) return void this.#settlements.release(claim, attempt - 1, DUPLICATE_WAIT_MS)
     const known = this.#jobs.get(position)

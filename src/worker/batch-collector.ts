@@ -11,7 +11,7 @@ export interface BatchOptions {
 /** Gathers jobs into batches: first deliveries alone, since what failed before runs by itself, and of a key in turn. */
 export class BatchCollector {
   readonly #lanes: Lanes
-  readonly #size: number
+  #size: number
   readonly #waitMs: number
   readonly #wake: () => void
   #since: number | undefined
@@ -34,6 +34,15 @@ export class BatchCollector {
     if (now - this.#since >= this.#waitMs) return true
     this.#timer ??= setTimeout(() => this.#waited(), this.#waitMs)
     return false
+  }
+
+  get size(): number {
+    return this.#size
+  }
+
+  resize(size: number): void {
+    this.#size = size
+    this.#wake()
   }
 
   take(): Job[] {

@@ -38,7 +38,7 @@ const isFinal = (thrown: unknown): boolean =>
 const FINAL_CODES: ReadonlySet<string> = new Set(['EVENT_INVALID', 'EVENT_UNDECODABLE'])
 
 /** Low in cardinality: a code where there is one, else the class. */
-const errorName = (error: Error): string => {
+export const errorName = (error: Error): string => {
   const { code } = error as { code?: unknown }
   return typeof code === 'string' ? code : String(error.name)
 }

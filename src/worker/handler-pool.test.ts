@@ -116,3 +116,23 @@ test('who has left gets no more turns', async () => {
   await immediate()
   expect(line.turns).toBe(turns)
 })
+
+test('runs more at once when it grows, and starts none beyond its size when it shrinks', async () => {
+  const pool = new HandlerPool(2)
+  const line = new CountedLine(pool, 1, Infinity)
+  pool.join(line)
+  pool.pump()
+  expect(line.running).toBe(2)
+  pool.resize(5)
+  expect(line.running).toBe(5)
+  pool.resize(1)
+  await until(() => line.running <= 1)
+  line.mostAtOnce = 0
+  const { turns } = line
+  await until(() => line.turns >= turns + 100)
+  expect(line.mostAtOnce).toBe(1)
+  line.left = 0
+  for (const wrong of [0, 1.5, Number.NaN, -1])
+    expect(() => pool.resize(wrong)).toThrow(/concurrency: must be a whole number/)
+  expect(pool.concurrency).toBe(1)
+})

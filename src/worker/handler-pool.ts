@@ -1,3 +1,5 @@
+import { requireCount } from './require-count.ts'
+
 /** What a pool takes work from: one stream with its lanes. */
 export interface Line {
   /** Its share when there is more to do than the pool can: one of weight 2 gets twice as many turns as one of 1. */
@@ -23,7 +25,7 @@ interface Member {
  * alone, so that it takes nobody with it.
  */
 export class HandlerPool {
-  readonly #concurrency: number
+  #concurrency: number
   #members: readonly Member[] = []
   #running = 0
   #alone = false
@@ -36,6 +38,17 @@ export class HandlerPool {
 
   get concurrency(): number {
     return this.#concurrency
+  }
+
+  /**
+   * From now on so many may run at once. What runs beyond that comes to its end, and nothing starts in its place.
+   *
+   * @throws InvalidError `CONFIGURATION_INVALID` for what is no whole number from 1 on
+   */
+  resize(concurrency: number): void {
+    requireCount('concurrency', concurrency)
+    this.#concurrency = concurrency
+    this.pump()
   }
 
   /** Answers how to leave again; what runs then comes to its end. */

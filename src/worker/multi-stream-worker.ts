@@ -22,8 +22,6 @@ export interface MemberOptions extends Omit<WorkerOptions, 'concurrency'> {
 }
 
 export interface MemberStatus extends WorkerStatus {
-  stream: string
-  group: string
   /** Why it does not run yet; it is tried again. */
   error: Error | undefined
 }
@@ -99,9 +97,7 @@ export class MultiStreamWorker implements Service {
   }
 
   get status(): MemberStatus[] {
-    return [...this.#members.values()].map(({ stream, group, error, worker }) => {
-      return { stream, group, error, ...worker.status }
-    })
+    return [...this.#members.values()].map(({ error, worker }) => ({ ...worker.status, error }))
   }
 
   async start(): Promise<void> {

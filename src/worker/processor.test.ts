@@ -103,6 +103,27 @@ test('what was parked and is back before we heard that it was parked runs again'
   expect(processor.held).toBe(0)
 })
 
+test('what was lost before it could be parked is not parked any more, since it may be ours again', async () => {
+  process(({ attempt }) => {
+    if (attempt === 1) throw new Error('once more')
+  })
+  await processor.accept([entry('1-0'), entry('2-0', 2)])
+  const first = await settlement()
+  expect(first.outcomes.map(({ kind }) => kind)).toEqual(['retry', 'acknowledge'])
+  processor.lose(['1-0', '2-0'])
+  first.fail()
+  const second = await settlement()
+  expect(second.outcomes).toEqual([{ kind: 'acknowledge', position: '2-0' }])
+  await processor.accept([entry('1-0', 2, 'abandoned')])
+  second.end()
+  await turn()
+  await consumer.endAll()
+  await until('the end', () => processor.held === 0)
+  expect(consumer.settled.filter(({ position }) => position === '1-0')).toMatchObject([
+    { kind: 'acknowledge' },
+  ])
+})
+
 test('what runs and is handed out again by a group that was healed runs once', async () => {
   let release = () => {}
   const gate = new Promise<void>((resolve) => (release = resolve))

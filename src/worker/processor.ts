@@ -82,7 +82,13 @@ export class Processor implements Line {
     this.#admission = new Admission(consumer, options, this.#jobs, this.#settlements)
     this.#lanes = this.#makeLanes()
     this.#batches = new BatchCollector(this.#lanes, options.batch, () => pool.pump())
-    this.#blockedKeys = new BlockedKeys(consumer, this.#lanes, log, () => pool.pump())
+    this.#blockedKeys = new BlockedKeys({
+      consumer,
+      lanes: this.#lanes,
+      log,
+      unsettled: () => this.#settlements.unsettled(),
+      onUnblocked: () => pool.pump(),
+    })
     this.#leavePool = pool.join(this)
   }
 
@@ -107,6 +113,11 @@ export class Processor implements Line {
 
   get circuit(): Circuit {
     return this.#runner.circuit
+  }
+
+  /** Of the batches from now on. Only where a handler takes batches. */
+  resizeBatches(size: number): void {
+    this.#batches.resize(size)
   }
 
   get blockedKeys(): number {
@@ -138,7 +149,7 @@ export class Processor implements Line {
   }
 
   start(): void {
-    if (this.#options.batch.size === 1) void this.#run(this.#lanes.take()!)
+    if (this.#batches.size === 1) void this.#run(this.#lanes.take()!)
     else void this.#runBatch(this.#batches.take())
   }
 
@@ -148,6 +159,7 @@ export class Processor implements Line {
 
   /** These entries belong to others now: their handlers should stop, and nothing comes of them here. */
   lose(positions: readonly string[]): void {
+    if (positions.length > 0) this.#settlements.lose(positions)
     for (const position of positions) {
       const job = this.#jobs.get(position)
       if (!job) continue

@@ -23,7 +23,7 @@ export interface InHand {
  * what waits here could run elsewhere. So it follows the speed at which entries are finished.
  */
 export class ReadAhead {
-  readonly #concurrency: number
+  readonly #capacity: () => number
   readonly #max: number
   #rate = 0
   #finished = 0
@@ -31,8 +31,9 @@ export class ReadAhead {
   /** Larger than most until it is known, so that the first claims are small. */
   #averageSize = 100_000
 
-  constructor(concurrency: number, max: number) {
-    this.#concurrency = concurrency
+  /** @param capacity how many entries the handlers run at once, which may change */
+  constructor(capacity: () => number, max: number) {
+    this.#capacity = capacity
     this.#max = max
   }
 
@@ -50,14 +51,15 @@ export class ReadAhead {
   /** How many more to ask for; 0 when there is enough. */
   room({ held, behind, parked }: InHand): number {
     this.#learnRate()
-    const wanted = Math.max(2 * this.#concurrency, this.#concurrency + (this.#rate * HORIZON_MS) / 1_000)
+    const capacity = this.#capacity()
+    const wanted = Math.max(2 * capacity, capacity + (this.#rate * HORIZON_MS) / 1_000)
     const fits = Math.max(1, Math.floor(MAX_REPLY_SIZE / this.#averageSize))
     // What waits for others of its key keeps no handler busy.
     // However fast they are finished, large ones are not piled up here.
-    const most = Math.min(this.#max, Math.max(2 * this.#concurrency, fits))
+    const most = Math.min(this.#max, Math.max(2 * capacity, fits))
     const room = Math.floor(Math.min(wanted - (held - behind), most - held))
     // Asking for a few at a time would spend a round trip on each.
-    const isWorthIt = room >= Math.min(this.#concurrency, wanted) / 4 || held === 0
+    const isWorthIt = room >= Math.min(capacity, wanted) / 4 || held === 0
     return isWorthIt ? Math.max(0, Math.min(room, fits, parked < MAX_PARKED ? MAX_CLAIM : 1)) : 0
   }
 

@@ -1,18 +1,27 @@
+import { correlationOf } from '../core/correlation.ts'
 import { Postpone } from '../core/delivery.ts'
 import { toError } from '../core/errors.ts'
 import type { Event } from '../core/event.ts'
 import type { Claim, Consumer, Outcome } from '../core/stream-log.ts'
 import type { AuditReporter } from './audit-reporter.ts'
-import { outcomeOfFailure } from './ending.ts'
+import { errorName, outcomeOfFailure } from './ending.ts'
 import type { Job } from './job.ts'
 import { Settler } from './settler.ts'
 import type { ResolvedOptions } from './worker-options.ts'
 
 const MIN_POSTPONE_MS = 10
 
+/** How many kinds of failure are told apart; names come from whoever wrote the handler. */
+const MAX_FAILURE_NAMES = 50
+const MAX_FAILURE_NAME_LENGTH = 100
+
 export interface Counters {
   processed: number
   failed: number
+  /** What failed, by the code or class of the error; beyond 50 of them `other`. */
+  failures: ReadonlyMap<string, number>
+  /** Came once more: for a retry, or from a consumer that died. */
+  redeliveries: number
   deadLettered: number
   /** Went to another consumer while we worked on them. */
   lost: number
@@ -20,7 +29,15 @@ export interface Counters {
   duplicates: number
 }
 
-export const noCounts = (): Counters => ({ processed: 0, failed: 0, deadLettered: 0, lost: 0, duplicates: 0 })
+export const noCounts = () => ({
+  processed: 0,
+  failed: 0,
+  failures: new Map<string, number>(),
+  redeliveries: 0,
+  deadLettered: 0,
+  lost: 0,
+  duplicates: 0,
+})
 
 /** How claims end: counted, logged, told to the audit trail, and settled. */
 export class Settlements {
@@ -75,7 +92,7 @@ export class Settlements {
   /** @param event absent where the entry could not be decoded */
   settle(claim: Claim, event: Event | undefined, outcome: Outcome): void {
     if (outcome.kind === 'acknowledge') this.counters.processed++
-    if (outcome.kind === 'dead-letter') this.#countDeadLetter(claim, outcome)
+    if (outcome.kind === 'dead-letter') this.#countDeadLetter(claim, event, outcome)
     const fact = this.#audit?.factOf(outcome, claim, event)
     this.#settlerOf(outcome).push(fact ? { outcome, fact } : { outcome })
   }
@@ -86,14 +103,27 @@ export class Settlements {
     const { position } = job.entry
     if (thrown instanceof Postpone)
       return { kind: 'release', position, attempts: job.attempt - 1, delayMs: delayOf(thrown) }
-    this.counters.failed++
+    this.#countFailure(toError(thrown))
     const { retry, stream, group, log } = this.#options
     const outcome = outcomeOfFailure(job, thrown, retry.of(job.event.type))
     if (outcome.kind === 'retry') {
       const fields = { error: toError(thrown), stream, group, position, attempt: job.attempt }
-      log.info({ ...fields, delayMs: outcome.delayMs }, 'a handler failed and is retried')
+      log.info(
+        { ...fields, delayMs: outcome.delayMs, ...correlation(job.event) },
+        'a handler failed and is retried',
+      )
     }
     return outcome
+  }
+
+  /** Given back or acknowledged, as far as the log may not know it yet. */
+  unsettled(): string[] {
+    return this.#settler.unsettled()
+  }
+
+  /** These belong to others: nothing is given back of them. */
+  lose(positions: readonly string[]): void {
+    this.#settler.lose(positions)
   }
 
   /** Resolves when everything is settled. */
@@ -113,12 +143,28 @@ export class Settlements {
     return outcome.kind === 'acknowledge' && outcome.produce ? this.#productions : this.#settler
   }
 
-  #countDeadLetter({ position, attempt }: Claim, { letter }: Outcome & { kind: 'dead-letter' }): void {
+  #countFailure(error: Error): void {
+    const { failures } = this.counters
+    this.counters.failed++
+    const name = errorName(error).slice(0, MAX_FAILURE_NAME_LENGTH)
+    const counted = failures.has(name) || failures.size < MAX_FAILURE_NAMES ? name : 'other'
+    failures.set(counted, (failures.get(counted) ?? 0) + 1)
+  }
+
+  #countDeadLetter(
+    { position, attempt }: Claim,
+    event: Event | undefined,
+    { letter }: Outcome & { kind: 'dead-letter' },
+  ): void {
     this.counters.deadLettered++
     const { stream, group, log } = this.#options
-    log.error({ stream, group, position, attempt, ...letter }, 'an entry goes to the dead letters')
+    const fields = { stream, group, position, attempt, ...letter, ...correlation(event) }
+    log.error(fields, 'an entry goes to the dead letters')
   }
 }
+
+/** The handler has ended, and with it what it ran in. */
+const correlation = (event: Event | undefined) => (event ? { correlationId: correlationOf(event) } : {})
 
 /** Whatever was asked for, nothing comes back at once, again and again. */
 const delayOf = ({ delayMs }: Postpone): number =>

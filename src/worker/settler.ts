@@ -7,6 +7,8 @@ import type { Consumer, Outcome } from '../core/stream-log.ts'
 export interface Settlement {
   outcome: Outcome
   fact?: AuditFact
+  /** Not to be sent any more. */
+  dropped?: boolean
 }
 
 /** Two, so that the database and Redis work at the same time. */
@@ -26,7 +28,7 @@ export class Settler {
   readonly #batchesUnderWay: number
   readonly #onSettled: (positions: readonly string[], lost: readonly string[]) => void
   #waiting: Settlement[] = []
-  #underWay = 0
+  readonly #underWay = new Set<readonly Settlement[]>()
   #scheduled = false
   #retry: NodeJS.Timeout | undefined
   #closed = false
@@ -54,9 +56,27 @@ export class Settler {
     this.#schedule()
   }
 
+  /** Positions of which the log may not know yet how they ended. */
+  unsettled(): string[] {
+    return [...this.#underWay, this.#waiting].flatMap((batch) => batch.map(({ outcome }) => outcome.position))
+  }
+
+  /**
+   * These belong to others now, and perhaps to ourselves again soon: given back late, they would be taken from whoever
+   * runs them then. That one came to its end is told all the same, which may spare a second run.
+   */
+  lose(positions: readonly string[]): void {
+    const lost = new Set(positions)
+    for (const batch of [...this.#underWay, this.#waiting])
+      for (const settlement of batch) {
+        const { kind, position } = settlement.outcome
+        if (lost.has(position) && (kind === 'retry' || kind === 'release')) settlement.dropped = true
+      }
+  }
+
   /** Resolves when everything is settled. */
   async idle(): Promise<void> {
-    if (this.#waiting.length === 0 && this.#underWay === 0) return
+    if (this.#waiting.length === 0 && this.#underWay.size === 0) return
     await new Promise<void>((resolve) => this.#idleWaiters.push(resolve))
   }
 
@@ -68,18 +88,18 @@ export class Settler {
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#waiting.length === 0 || this.#underWay >= this.#batchesUnderWay) return
+    if (this.#scheduled || this.#waiting.length === 0 || this.#underWay.size >= this.#batchesUnderWay) return
     this.#scheduled = true
     const flush = () => {
       this.#scheduled = false
-      this.#underWay++
-      void this.#flush(this.#waiting.splice(0, MAX_BATCH))
+      void this.#flush(this.#waiting.splice(0, MAX_BATCH).filter(({ dropped }) => !dropped))
     }
     if (this.#failures === 0) setImmediate(flush)
     else this.#retry = setTimeout(flush, Math.min(50 * 2 ** this.#failures, MAX_RETRY_DELAY_MS))
   }
 
-  async #flush(batch: Settlement[]): Promise<void> {
+  async #flush(batch: readonly Settlement[]): Promise<void> {
+    this.#underWay.add(batch)
     try {
       await this.#record(batch)
       const lost = await this.#consumer.settle(batch.map(({ outcome }) => outcome))
@@ -97,9 +117,9 @@ export class Settler {
         )
       }
     }
-    this.#underWay--
+    this.#underWay.delete(batch)
     this.#schedule()
-    if (this.#waiting.length === 0 && this.#underWay === 0)
+    if (this.#waiting.length === 0 && this.#underWay.size === 0)
       for (const wake of this.#idleWaiters.splice(0)) wake()
   }
 

@@ -48,6 +48,12 @@ export interface WorkerOptions {
   deadAfterMs?: number
   /** How long a consumer of other software may be idle on an entry before it is taken over, in ms (60000). */
   minIdleMs?: number
+  /** Longest pause between two looks for what consumers of other software left behind, in ms (30000). */
+  claimIntervalMs?: number
+  /** Longest wait of a read for entries before it is made again, in ms (2000); about 900 is as long as any waits. */
+  pollMs?: number
+  /** Longest pause before a read that failed is made again, in ms (250). */
+  maxFaultDelayMs?: number
   /** Records every consumed entry. `main`: this group decides when an entry counts as processed (default true). */
   audit?: { trail: AuditTrail; main?: boolean }
   log?: Log
@@ -71,8 +77,12 @@ const DEFAULTS = {
   handlerTimeoutMs: 300_000,
   deadAfterMs: 10_000,
   minIdleMs: 60_000,
+  claimIntervalMs: 30_000,
+  pollMs: 2_000,
+  maxFaultDelayMs: 250,
   log: noLog,
 }
+const TIMES = ['deadAfterMs', 'minIdleMs', 'claimIntervalMs', 'pollMs', 'maxFaultDelayMs'] as const
 const BATCH = { size: 100, waitMs: 0 }
 const BREAKER = { failures: 5, openMs: 30_000 }
 
@@ -108,7 +118,7 @@ function issuesOf(given: WorkerOptions, resolved: ResolvedOptions): Issue[] {
   const count = (path: string, value: unknown) =>
     require(isCount(value), path, 'a whole number from 1 on', value)
   for (const name of ['concurrency', 'maxHeld'] as const) count(name, resolved[name])
-  for (const name of ['deadAfterMs', 'minIdleMs'] as const) {
+  for (const name of TIMES) {
     const isTime = isLimit(resolved[name], 1) && Number.isInteger(resolved[name])
     require(isTime, name, `a whole number of ms from 1 to ${MAX_TIMER_MS}`, resolved[name])
   }

@@ -7,12 +7,15 @@ import type { Circuit } from './breaker.ts'
 import { HandlerPool } from './handler-pool.ts'
 import { Processor } from './processor.ts'
 import { ReadAhead } from './read-ahead.ts'
+import { requireCount } from './require-count.ts'
 import { noCounts, type Counters } from './settlements.ts'
 import { resolveWorkerOptions, type ResolvedOptions, type WorkerOptions } from './worker-options.ts'
 
-/** Longest wait for the first entry of a claim, in ms: the loop shows progress at least that often. */
-const CLAIM_WAIT_MS = 2_000
-const MAX_FAULT_DELAY_MS = 250
+/** Where nothing can be taken, the loop shows at least that often that it lives, in ms. */
+const PROGRESS_MS = 2_000
+/** Longest wait for entries right after a fault, in ms: that all is well again should show at once. */
+const WAIT_AFTER_FAULT_MS = 50
+const FIRST_FAULT_DELAY_MS = 50
 /** However short the times are that heartbeats have to keep. */
 const MIN_BEAT_INTERVAL_MS = 10
 /** What settling and leaving may take beyond the deadline of a stop, in ms, when Redis does not answer. */
@@ -20,6 +23,8 @@ const LAST_WORDS_MS = 2_000
 
 /** What a worker is doing, for health and metrics. */
 export interface WorkerStatus extends Counters {
+  stream: string
+  group: string
   /**
    * When the loop last came round without a fault, in ms since 1970: a loop that hangs, or only ever fails, is not healthy,
    * whatever a PING says.
@@ -53,12 +58,16 @@ export class Worker implements Service {
   readonly #share: WorkerShare
   readonly #readAhead: ReadAhead
   readonly #stopping = new AbortController()
+  /** Ends a claim that waits: nothing more is to be taken. */
+  #taking = new AbortController()
+  #batchSize: number
   #running:
     | { consumer: Consumer; processor: Processor; loop: Promise<void>; heartbeat: NodeJS.Timeout }
     | undefined
   #started: Promise<void> | undefined
   #stopped: Promise<void> | undefined
   #wakeLoop: (() => void) | undefined
+  #endFaultPause: (() => void) | undefined
   #lastLoopAt = 0
   #lastEntryAt: number | undefined
   #faults = 0
@@ -72,13 +81,17 @@ export class Worker implements Service {
     this.#log = log
     this.#options = resolveWorkerOptions(options)
     const { concurrency, maxHeld, batch } = this.#options
+    this.#batchSize = batch.size
     this.#share = share ?? { pool: new HandlerPool(concurrency), weight: 1 }
-    this.#readAhead = new ReadAhead(this.#share.pool.concurrency * batch.size, maxHeld)
+    this.#readAhead = new ReadAhead(() => this.concurrency * this.batchSize, maxHeld)
   }
 
   get status(): WorkerStatus {
     const processor = this.#running?.processor
+    const { stream, group } = this.#options
     return {
+      stream,
+      group,
       ...(processor?.counters ?? noCounts()),
       lastLoopAt: this.#lastLoopAt,
       lastEntryAt: this.#lastEntryAt,
@@ -89,14 +102,52 @@ export class Worker implements Service {
     }
   }
 
+  /** Handlers that run at once; of a shared pool, those of all who share it. */
+  get concurrency(): number {
+    return this.#share.pool.concurrency
+  }
+
+  /** What runs goes on. @throws InvalidError `CONFIGURATION_INVALID` for what is no whole number from 1 on */
+  set concurrency(concurrency: number) {
+    this.#share.pool.resize(concurrency)
+    this.#wakeLoop?.()
+  }
+
+  /** Events in one call of the handler, at most: 1 unless it takes batches. */
+  get batchSize(): number {
+    return this.#batchSize
+  }
+
+  /**
+   * From the next batch on; nothing comes of it where the handler takes single events.
+   *
+   * @throws InvalidError `CONFIGURATION_INVALID` for what is no whole number from 1 on
+   */
+  set batchSize(size: number) {
+    if (!this.#options.batchHandler) return
+    requireCount('batch.size', size)
+    this.#batchSize = size
+    this.#running?.processor.resizeBatches(size)
+    this.#wakeLoop?.()
+  }
+
   /** Takes nothing more until `resume`; what is in hand goes on. Other members of the group are not told. */
   pause(): void {
     this.#paused = true
+    this.#taking.abort()
   }
 
   resume(): void {
+    if (!this.#paused || this.#stopping.signal.aborted) return
     this.#paused = false
+    this.#taking = new AbortController()
     this.#wakeLoop?.()
+  }
+
+  /** What failed may go well now: a pause after faults ends at once. */
+  tryAgain(): void {
+    this.#faults = Math.min(this.#faults, 1)
+    this.#endFaultPause?.()
   }
 
   /** Calling it twice starts once; after a failure it may be called again, after `stop` it is `CLOSED`. */
@@ -122,6 +173,7 @@ export class Worker implements Service {
       },
     })
     const heartbeat = setInterval(() => void this.#beat(consumer, processor), beatEveryMs(this.#options))
+    if (this.#options.batchHandler) processor.resizeBatches(this.#batchSize)
     this.#running = { consumer, processor, heartbeat, loop: this.#loop(consumer, processor) }
   }
 
@@ -137,6 +189,7 @@ export class Worker implements Service {
 
   async #stop(deadlineMs: number): Promise<void> {
     this.#stopping.abort()
+    this.#taking.abort()
     if (this.#started)
       await within(
         this.#started.catch(() => {}),
@@ -187,7 +240,9 @@ export class Worker implements Service {
   }
 
   async #take(consumer: Consumer, processor: Processor, room: number): Promise<void> {
-    const claims = await consumer.claim(room, CLAIM_WAIT_MS, this.#stopping.signal)
+    const { pollMs } = this.#options
+    const waitMs = this.#faults > 0 ? Math.min(pollMs, WAIT_AFTER_FAULT_MS) : pollMs
+    const claims = await consumer.claim(room, waitMs, this.#taking.signal)
     if (claims.length === 0) return
     this.#lastEntryAt = Date.now()
     this.#readAhead.took(claims)
@@ -196,18 +251,24 @@ export class Worker implements Service {
 
   /** Resolves when something was settled, or after a while, so that the loop is seen to live. */
   async #progress(): Promise<void> {
+    await this.#pause(PROGRESS_MS, (end) => (this.#wakeLoop = end))
+  }
+
+  /** @param offer is given what ends the pause early, and nothing when it is over */
+  async #pause(ms: number, offer: (end: (() => void) | undefined) => void): Promise<void> {
     const timer = new AbortController()
     this.#stopping.signal.addEventListener('abort', () => timer.abort(), { signal: timer.signal })
-    this.#wakeLoop = () => timer.abort()
-    await pause(CLAIM_WAIT_MS, timer.signal)
-    this.#wakeLoop = undefined
+    offer(() => timer.abort())
+    await pause(ms, timer.signal)
+    offer(undefined)
     timer.abort()
   }
 
   async #backOff(error: unknown): Promise<void> {
     if (this.#faults++ % 30 === 0) this.#warn(error, `claiming failed, trying on: ${toError(error).message}`)
-    const delay = Math.min(50 * 2 ** Math.min(this.#faults, 10), MAX_FAULT_DELAY_MS)
-    await pause(delay * (0.75 + Math.random() / 4), this.#stopping.signal)
+    const doubled = FIRST_FAULT_DELAY_MS * 2 ** Math.min(this.#faults, 20)
+    const delay = Math.min(doubled, this.#options.maxFaultDelayMs)
+    await this.#pause(delay * (0.75 + Math.random() / 4), (end) => (this.#endFaultPause = end))
   }
 
   async #beat(consumer: Consumer, processor: Processor): Promise<void> {
@@ -229,8 +290,9 @@ const beatEveryMs = ({ deadAfterMs, minIdleMs }: ResolvedOptions): number =>
   Math.max(MIN_BEAT_INTERVAL_MS, Math.min(deadAfterMs, minIdleMs) / 3)
 
 function membershipOf(options: ResolvedOptions): Membership {
-  const { stream, group, consumer, start, deadAfterMs, minIdleMs, order, rateLimit } = options
-  const membership: Membership = { stream, group, consumer, start, deadAfterMs, minIdleMs }
+  const { stream, group, consumer, start, deadAfterMs, minIdleMs, claimIntervalMs, order, rateLimit } =
+    options
+  const membership: Membership = { stream, group, consumer, start, deadAfterMs, minIdleMs, claimIntervalMs }
   if (order === 'key') membership.exclusive = true
   if (rateLimit) membership.rateLimit = rateLimit
   return membership

@@ -1,4 +1,4 @@
-import { RETRY_CONSUMER } from '../../src/redis/keys.ts'
+import { groupKeys, RETRY_CONSUMER } from '../../src/redis/keys.ts'
 import { scheduleKeys } from '../../src/redis/schedule/schedule-keys.ts'
 import { groupsOf, STRANGER, streamsOf } from './plan.ts'
 
@@ -32,11 +32,12 @@ export async function whatIsLeft(run: string, send: Send, ask: Ask): Promise<str
   return left
 }
 
-/** Those of ours, dead or alive. */
+/** Those of ours, dead or alive: one that died before it read is known by its heartbeat alone. */
 export async function consumersOf(send: Send, stream: string, group: string): Promise<string[]> {
   const consumers = await send<unknown[][]>('XINFO', 'CONSUMERS', stream, group)
   const names = consumers.map((each) => String(toMap(each).get('name')))
-  return names.filter((name) => name !== RETRY_CONSUMER && name !== STRANGER)
+  const beating = await send<string[]>('ZRANGE', groupKeys(stream, group).heartbeats, '0', '-1')
+  return [...new Set([...names, ...beating])].filter((name) => name !== RETRY_CONSUMER && name !== STRANGER)
 }
 
 async function leftOf(

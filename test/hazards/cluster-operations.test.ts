@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { Bus } from '../../src/bus/bus.ts'
+import type { Bus } from '../../src/bus/bus.ts'
 import { connect } from '../../src/bus/connect.ts'
 import { resolveRetention } from '../../src/core/retention-policy.ts'
 import { stream } from '../../src/core/stream.ts'

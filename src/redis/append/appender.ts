@@ -10,7 +10,10 @@ import { canWait, notAStream, replyCode } from '../errors.ts'
 export interface AppendOptions {
   /** How long an idempotency key is remembered, in ms (10 minutes). */
   idempotencyTtlMs?: number
-  /** How long entries wait for a Redis that can write before they fail with nothing written, in ms (10000). */
+  /**
+   * How long entries, and single calls such as joining a group, wait for a Redis that can take them before they fail with
+   * nothing written, in ms (10000).
+   */
   offlineTimeoutMs?: number
   /** Entries that may wait at once (100000) and their size in characters (64 million); beyond it publishing fails. */
   maxQueuedEntries?: number

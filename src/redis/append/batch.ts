@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { contentOf } from '../../core/entry-content.ts'
 import { MillraceError } from '../../core/errors.ts'
 import { appendOnceScript, appendScript } from './append-scripts.ts'
 import type { Durability } from '../../core/stream-log.ts'
@@ -115,7 +116,7 @@ async function writeOnce(
  */
 export function digestOf(fields: readonly string[], before = ''): string {
   const hash = createHash('md5').update(before)
-  for (const part of fields) hash.update(`${part.length}:${part}`)
+  for (const part of contentOf(fields)) hash.update(`${part.length}:${part}`)
   return hash.digest('base64url')
 }
 

@@ -2,8 +2,15 @@ import { comparePositions } from '../../core/position.ts'
 import type { Claim } from '../../core/stream-log.ts'
 import type { GroupCommands } from './group-commands.ts'
 
-/** Longest pause between two checks, in ms, however young the entries of others are. */
-const MAX_CHECK_INTERVAL_MS = 30_000
+/** Pause between two sweeps, in ms. */
+const SWEEP_INTERVAL_MS = 30_000
+
+export interface AbandonedOptions {
+  readonly minIdleMs: number
+  readonly deadAfterMs: number
+  /** Longest pause between two looks at other software, in ms, however young its entries are. */
+  readonly claimIntervalMs: number
+}
 
 /**
  * Takes over what consumers left behind: of ours at once when their heartbeat has stopped, of other software when an
@@ -12,8 +19,7 @@ const MAX_CHECK_INTERVAL_MS = 30_000
  */
 export class AbandonedEntries {
   readonly #commands: GroupCommands
-  readonly #minIdleMs: number
-  readonly #deadAfterMs: number
+  readonly #options: AbandonedOptions
   /** Where to go on among the entries of a stranger, and the longest idle time among those that were too young. */
   readonly #cursors = new Map<string, { next: string; idleMs: number }>()
   /** Where the sweep goes on; `''` while none is under way. */
@@ -25,10 +31,9 @@ export class AbandonedEntries {
   /** More is waiting than the last call looked at. */
   #unfinished = false
 
-  constructor(commands: GroupCommands, minIdleMs: number, deadAfterMs: number) {
+  constructor(commands: GroupCommands, options: AbandonedOptions) {
     this.#commands = commands
-    this.#minIdleMs = minIdleMs
-    this.#deadAfterMs = deadAfterMs
+    this.#options = options
   }
 
   get unfinished(): boolean {
@@ -50,7 +55,7 @@ export class AbandonedEntries {
   async #sweep(): Promise<void> {
     if (this.#sweepCursor === '') {
       if (Date.now() < this.#nextSweepAt) return
-      this.#nextSweepAt = Date.now() + MAX_CHECK_INTERVAL_MS
+      this.#nextSweepAt = Date.now() + SWEEP_INTERVAL_MS
       this.#sweepCursor = '-'
     }
     const [next, found] = await this.#commands.sweep(this.#sweepCursor)
@@ -59,12 +64,13 @@ export class AbandonedEntries {
   }
 
   async #takeFromDead(limit: number): Promise<Claim[]> {
-    const { holding, more } = await this.#commands.tidyConsumers(this.#deadAfterMs)
+    const { deadAfterMs } = this.#options
+    const { holding, more } = await this.#commands.tidyConsumers(deadAfterMs)
     const taken: Claim[] = []
     for (const consumer of holding) {
       const left = limit - taken.length
       if (left === 0) break
-      const from = { consumer, minIdleMs: 0, cursor: '-', limit: left, silentMs: this.#deadAfterMs }
+      const from = { consumer, minIdleMs: 0, cursor: '-', limit: left, silentMs: deadAfterMs }
       taken.push(...(await this.#commands.takeOver(from)).claims)
     }
     // Who held something is removed by the next look, and may hold more.
@@ -73,14 +79,15 @@ export class AbandonedEntries {
   }
 
   async #takeFromStrangers(limit: number): Promise<Claim[]> {
-    let nextInMs = MAX_CHECK_INTERVAL_MS
+    const { claimIntervalMs, minIdleMs } = this.#options
+    let nextInMs = claimIntervalMs
     for (const consumer of await this.#commands.strangers()) {
       const { claims, idleMs } = await this.#takeFromStranger(consumer, limit)
       if (claims.length > 0) {
         this.#unfinished = true
         return claims
       }
-      nextInMs = Math.min(nextInMs, this.#minIdleMs - idleMs)
+      nextInMs = Math.min(nextInMs, minIdleMs - idleMs)
     }
     if (this.#cursors.size > 0) this.#unfinished = true
     else this.#nextCheckAt = Date.now() + Math.max(nextInMs, 0)
@@ -89,7 +96,7 @@ export class AbandonedEntries {
 
   async #takeFromStranger(consumer: string, limit: number): Promise<{ claims: Claim[]; idleMs: number }> {
     const { next: cursor, idleMs: seen } = this.#cursors.get(consumer) ?? { next: '-', idleMs: 0 }
-    const from = { consumer, minIdleMs: this.#minIdleMs, cursor, limit, silentMs: -1 }
+    const from = { consumer, minIdleMs: this.#options.minIdleMs, cursor, limit, silentMs: -1 }
     const { next, claims, ...rest } = await this.#commands.takeOver(from)
     const idleMs = Math.max(seen, rest.idleMs)
     if (next === '') this.#cursors.delete(consumer)

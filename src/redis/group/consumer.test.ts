@@ -134,6 +134,9 @@ describe('a connection that breaks', () => {
     const dropped = proxy.dropNextReply((command) => command.includes('EVALSHA'))
     await failureOf(claim(consumer))
     await dropped
+    // Parked no more, and not gone either: whoever asks lets others of their keys wait.
+    await until('the answer', () => consumer.waiting(entries).catch(() => undefined))
+    expect(await consumer.waiting(entries)).toEqual(entries)
     const claims: Claim[] = []
     await until('the entries', async () => {
       await consumer.heartbeat().catch(() => {})
@@ -142,6 +145,8 @@ describe('a connection that breaks', () => {
     })
     expect(positions(claims)).toEqual(entries)
     expect(claims.map(({ attempt }) => attempt)).toEqual([2, 2, 2])
+    await claim(consumer)
+    expect(await consumer.waiting(entries)).toEqual([])
   })
 
   test('and was replaced, can still be woken from its wait', async () => {
@@ -312,6 +317,17 @@ describe('what others left behind', () => {
       expect(await claim(other)).toEqual([])
     }
     expect(await pendingTo(RETRY_CONSUMER)).toBe(1)
+  })
+
+  test('of other software is looked for as often as we were told', async () => {
+    const consumer = await join({ minIdleMs: 10, claimIntervalMs: 50 })
+    keepAlive(consumer)
+    // This look finds nothing, so the next one is a whole interval away.
+    expect(await claim(consumer)).toEqual([])
+    const entries = await append(1)
+    await admin.send(['XREADGROUP', 'GROUP', GROUP, 'stranger', 'STREAMS', stream, '>'])
+    const claims = await claimCount(consumer, 1)
+    expect(claims.map(({ position, origin }) => [position, origin])).toEqual([[entries[0], 'abandoned']])
   })
 })
 

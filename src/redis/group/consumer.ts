@@ -21,6 +21,7 @@ import { Reservations } from './reservations.ts'
 
 const DEFAULT_MIN_IDLE_MS = 60_000
 const DEFAULT_DEAD_AFTER_MS = 10_000
+const DEFAULT_CLAIM_INTERVAL_MS = 30_000
 
 /** What a claim comes from is what it is settled with. */
 type Side = Pick<Consumer, 'begin' | 'expedite' | 'settle' | 'waiting'>
@@ -49,9 +50,10 @@ export class RedisConsumer implements Consumer {
   ) {
     const { stream, group, consumer, start = '0', exclusive = false, rateLimit } = membership
     const { minIdleMs = DEFAULT_MIN_IDLE_MS, deadAfterMs = DEFAULT_DEAD_AFTER_MS } = membership
+    const { claimIntervalMs = DEFAULT_CLAIM_INTERVAL_MS } = membership
     this.#stream = stream
     const { control } = connections
-    const options = { start, minIdleMs, deadAfterMs, log }
+    const options = { start, minIdleMs, deadAfterMs, claimIntervalMs, log }
     const who = { stream, group, consumer, exclusive, inlet: false }
     const wake = () => this.#reader.wake()
     this.#reader = new Reader(connections.reader, control, { stream, group, consumer })
@@ -105,7 +107,7 @@ export class RedisConsumer implements Consumer {
       }
     }
     const longest = Math.min(waitMs, redeliveries.restMs, this.#inlet.restMs)
-    return member.hold(await member.reading(this.#reader.read(limit, longest, signal)))
+    return member.hold(await member.claiming(this.#reader.read(limit, longest, signal)))
   }
 
   async begin(claims: readonly Claim[]): Promise<string[]> {

@@ -130,6 +130,50 @@ describe('the lease of an exclusive group', () => {
     }
   })
 
+  test('reads nothing new before all that a lost reply left behind, however much, and refused again and again', async () => {
+    const log = await RedisStreamLog.open({ url: proxy.url('redis') })
+    const membership = { stream: lab.stream, group: 'group', consumer: 'proxied', exclusive: true }
+    const holder = await log.join(membership)
+    try {
+      await lab.claim(holder)
+      const stranded = await lab.append(240)
+      const dropped = proxy.dropNextReply((command) => String(command).endsWith('$3\r\n240\r\n'))
+      await failureOf(lab.claim(holder, 240))
+      await dropped
+      const entries = [...stranded, ...(await lab.append(1))]
+      await until('the connection', () => log.ping())
+      await lab.send('ACL', 'SETUSER', 'default', '-xclaim')
+      for (let n = 0; n < 3; n++) await failureOf(lab.claim(holder))
+      await lab.send('ACL', 'SETUSER', 'default', '+xclaim')
+      expect(positions(await lab.claimCount(holder, 241))).toEqual(entries)
+    } finally {
+      await holder.leave()
+      await log.close()
+    }
+  })
+
+  test('lost while a retry was being parked, tells it as lost, so that it is not parked later', async () => {
+    const log = await RedisStreamLog.open({ url: proxy.url('redis') })
+    const membership = { stream: lab.stream, group: 'group', consumer: 'proxied', exclusive: true }
+    const holder = await log.join({ ...membership, deadAfterMs: DEAD_AFTER_MS })
+    try {
+      const [position] = (await lab.append(1)) as [string]
+      await lab.claimCount(holder, 1)
+      proxy.swallow('both')
+      const parking = failureOf(holder.settle([{ kind: 'retry', position, attempts: 1, delayMs: 0 }]))
+      await until('the end of the lease', () => !holder.mayRun)
+      proxy.pass()
+      proxy.cut()
+      expect((await parking).code).toBe('REDIS_UNCERTAIN')
+      expect(await until('a heartbeat', () => holder.heartbeat().catch(() => undefined))).toEqual([position])
+      const again = await until('what it lost', async () => (await lab.claim(holder))[0])
+      expect(again).toMatchObject({ position, attempt: 2 })
+    } finally {
+      await holder.leave()
+      await log.close()
+    }
+  })
+
   test('is left for good: a heartbeat under way says no more that its former holder lives', async () => {
     const holder = await joinExclusive()
     await lab.append(1)

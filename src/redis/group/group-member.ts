@@ -16,6 +16,7 @@ export interface MemberOptions {
   readonly start: string
   readonly minIdleMs: number
   readonly deadAfterMs: number
+  readonly claimIntervalMs: number
   readonly log: Log
 }
 
@@ -36,13 +37,15 @@ export class GroupMember {
   #allLost = false
   /** Perhaps parked, since the reply was lost; until that is known nothing of ours may be claimed again. */
   readonly #perhapsParked = new Set<string>()
-  #readFailed = false
+  #claimFailed = false
+  /** Something may have been handed out to us that we do not know. */
+  #claimUncertain = false
   #nextIdleResetAt = 0
 
   /** @param wake ends a wait for entries, since what was parked may be due before it comes to its end */
   constructor(control: Connection, who: Who, options: MemberOptions, wake: () => void) {
     const { stream, group, consumer } = who
-    const { deadAfterMs, minIdleMs, log } = options
+    const { deadAfterMs, minIdleMs, claimIntervalMs, log } = options
     this.#options = options
     this.#line = { stream, group, consumer }
     this.#wake = wake
@@ -57,6 +60,7 @@ export class GroupMember {
     this.redeliveries = new Redeliveries(this.#commands, this.#holdings, this.#hearing, {
       minIdleMs,
       deadAfterMs,
+      claimIntervalMs,
       // Each poll says that we live, so it must not be rarer than heartbeats are.
       pollIntervalMs: Math.min(POLL_INTERVAL_MS, deadAfterMs / 3),
       onTakenOver: (count) =>
@@ -72,14 +76,16 @@ export class GroupMember {
   async claimAgain(limit: number): Promise<Claim[]> {
     // It could be one of these, and parking it once more would count its next start a second time.
     if (this.isUnsure) return []
-    if (this.#readFailed) {
-      // No read is under way here, so whatever is pending to us now and we do not hold is stranded.
+    if (this.#claimFailed) {
+      // No claim is under way here, so whatever is pending to us now and we do not hold is stranded.
       this.#lost(await this.#beat())
-      this.#readFailed = false
+      // A look finds so many at most: what is new must not overtake the rest.
+      this.#claimFailed = this.redeliveries.hasStranded
+      this.#claimUncertain &&= this.#claimFailed
       // Where order is kept nothing is handed out before that is told; what is stranded comes first then.
       if (this.#commands.who.exclusive && this.hasUntold) return []
     }
-    return this.redeliveries.take(limit)
+    return this.claiming(this.redeliveries.take(limit))
   }
 
   /** Whether it is open if something was parked: nothing of ours is claimed again before that is known. */
@@ -89,15 +95,16 @@ export class GroupMember {
 
   /** New entries that are there now; not held yet. */
   read(limit: number): Promise<{ entries: Claim[]; after: string }> {
-    return this.reading(this.#commands.read(limit))
+    return this.claiming(this.#commands.read(limit))
   }
 
-  /** A read whose reply gets lost may leave entries behind, which are looked for before the next one. */
-  async reading<T>(read: Promise<T>): Promise<T> {
+  /** A claim whose reply gets lost may leave entries behind, which are looked for before the next one. */
+  async claiming<T>(claim: Promise<T>): Promise<T> {
     try {
-      return await read
+      return await claim
     } catch (error) {
-      this.#readFailed = true
+      this.#claimFailed = true
+      this.#claimUncertain ||= (error as MillraceError).code === 'REDIS_UNCERTAIN'
       throw error
     }
   }
@@ -120,7 +127,9 @@ export class GroupMember {
     this.#lookSoon()
   }
 
+  /** What is not known is waiting: it may be among what a lost reply left behind. */
   async waiting(positions: readonly string[]): Promise<string[]> {
+    if (this.#claimUncertain) return [...positions]
     return (await this.#settling.waiting(positions).catch(unlessGone)) ?? []
   }
 
@@ -137,6 +146,8 @@ export class GroupMember {
     } catch (error) {
       if ((error as MillraceError).code === 'REDIS_UNCERTAIN')
         for (const { position } of parked) this.#perhapsParked.add(position)
+      // All was lost meanwhile: parked later, they would be taken from whoever is handed them then.
+      this.#lost(positionsOf(parked).filter((position) => !this.#holdings.has(position)))
       throw error
     } finally {
       if (parked.length > 0) this.#lookSoon()
@@ -182,8 +193,12 @@ export class GroupMember {
     this.#allLost = true
   }
 
+  /** Whoever is told parks them no more, so there is nothing to find out about that. */
   #lost(positions: readonly string[]): void {
-    for (const position of positions) this.#untold.add(position)
+    for (const position of positions) {
+      this.#untold.add(position)
+      this.#perhapsParked.delete(position)
+    }
   }
 
   /** Whoever asked about these knows how they stand. */
@@ -262,6 +277,9 @@ export class GroupMember {
     return lost
   }
 }
+
+const positionsOf = (items: readonly { position: string }[]): string[] =>
+  items.map(({ position }) => position)
 
 /** A group that is gone can't be left, and has nothing of ours. */
 function unlessGone(error: unknown): undefined {

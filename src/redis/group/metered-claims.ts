@@ -112,7 +112,8 @@ export class MeteredClaims {
     // Lost while the answer travelled: it stays pending, and whoever holds the lease next finds it.
     const ours = stillOurs()
     if (ours) hold(claims.filter(({ origin }) => origin !== 'parked'))
-    await grant.giveBack(grant.count - claims.filter(({ origin }) => origin !== 'parked').length)
+    // No claim waits for that, or is lost by it: what can't be given back is missing until its window is over.
+    grant.giveBack(grant.count - claims.filter(({ origin }) => origin !== 'parked').length).catch(() => {})
     if (!ours) return { claims: [], restMs: 0 }
     const { paused, restMs } = this.#member.redeliveries
     return paused ? { claims, restMs } : { claims }

@@ -1,10 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import { acknowledge, redisLab } from '../../../test/support/redis-lab.ts'
-import { failureOf } from '../../../test/support/until.ts'
+import { failureOf, until } from '../../../test/support/until.ts'
+import { useProxy } from '../../../test/support/use-proxy.ts'
 import type { Claim, Outcome } from '../../core/stream-log.ts'
 import { RETRY_CONSUMER } from '../keys.ts'
+import { RedisStreamLog } from '../redis-log.ts'
 
 const lab = redisLab()
+const proxy = useProxy(lab.server)
 const out = (name = 'out') => `{${lab.stream}}:${name}`
 const pendingTo = async (consumer: string) =>
   (await lab.send<unknown[]>('XPENDING', lab.stream, 'group', '-', '+', '100', consumer)).length
@@ -86,6 +89,25 @@ describe('what is written with an acknowledgement', () => {
     )
     expect(error).toMatchObject({ code: 'EVENT_INVALID', message: expect.stringContaining(message) })
     expect([await pendingTo('consumer-0'), await lab.send('XLEN', out())]).toEqual([1, 1])
+  })
+
+  test('is not written before it is known that what stands before it was', async () => {
+    const log = await RedisStreamLog.open({ url: proxy.url('redis') })
+    const consumer = await log.join({ stream: lab.stream, group: 'group', consumer: 'proxied' })
+    try {
+      await lab.append(150)
+      const claims = await lab.claimCount(consumer, 150)
+      const outcomes = claims.map((claim) => produce(claim, out()))
+      const dropped = proxy.dropNextReply((command) => command.includes(claims[0]!.position))
+      expect((await failureOf(consumer.settle(outcomes))).code).toBe('REDIS_UNCERTAIN')
+      await dropped
+      expect(await lab.send('XLEN', out())).toBe(100)
+      await until('the rest', () => consumer.settle(outcomes).catch(() => undefined))
+      expect(await lab.send('XLEN', out())).toBe(150)
+    } finally {
+      await consumer.leave()
+      await log.close()
+    }
   })
 
   test('may be much: it is written in parts, each entry with its own', async () => {

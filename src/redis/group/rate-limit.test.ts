@@ -1,10 +1,13 @@
 import { describe, expect, test } from 'vitest'
-import { acknowledge, redisLab } from '../../../test/support/redis-lab.ts'
-import { failureOf } from '../../../test/support/until.ts'
+import { acknowledge, positions, redisLab } from '../../../test/support/redis-lab.ts'
+import { failureOf, until } from '../../../test/support/until.ts'
+import { useProxy } from '../../../test/support/use-proxy.ts'
 import { rateKey } from '../keys.ts'
+import { RedisStreamLog } from '../redis-log.ts'
 import { RateLimiter } from './rate-limit.ts'
 
 const lab = redisLab()
+const proxy = useProxy(lab.server)
 const limiter = (count: number, perMs: number) =>
   new RateLimiter(lab.admin, lab.stream, 'group', { count, perMs })
 
@@ -45,6 +48,25 @@ describe('the rate of a group', () => {
   ])('of %d in %d ms is refused', async (count, perMs) => {
     const error = await failureOf(lab.join({ rateLimit: { count, perMs } }))
     expect(error).toMatchObject({ code: 'CONFIGURATION_INVALID' })
+  })
+
+  test('that can not be given back costs no claim', async () => {
+    const log = await RedisStreamLog.open({ url: proxy.url('redis') })
+    const perMs = 7_654_321
+    const membership = { stream: lab.stream, group: 'group', consumer: 'proxied' }
+    const member = await log.join({ ...membership, rateLimit: { count: 100, perMs } })
+    try {
+      const entries = await lab.append(2)
+      const isGivenBack = (command: Buffer) =>
+        command.includes(rateKey(lab.stream, 'group', perMs)) && !command.includes(`$7\r\n${perMs}`)
+      const dropped = proxy.dropNextReply(isGivenBack)
+      expect(positions(await lab.claim(member))).toEqual(entries)
+      await dropped
+      await until('the connection', () => log.ping())
+    } finally {
+      await member.leave()
+      await log.close()
+    }
   })
 
   test('used up, costs hardly a command while a claim waits', async () => {

@@ -1,12 +1,10 @@
 import type { Claim } from '../../core/stream-log.ts'
-import { AbandonedEntries } from './abandoned.ts'
+import { AbandonedEntries, type AbandonedOptions } from './abandoned.ts'
 import type { GroupCommands } from './group-commands.ts'
 import type { Hearing } from './hearing.ts'
 import type { Holdings } from './holdings.ts'
 
-export interface RedeliveryOptions {
-  readonly minIdleMs: number
-  readonly deadAfterMs: number
+export interface RedeliveryOptions extends AbandonedOptions {
   /** Longest pause between two looks at retries and silent consumers, in ms. */
   readonly pollIntervalMs: number
   onTakenOver(count: number): void
@@ -42,7 +40,7 @@ export class Redeliveries {
     this.#holdings = holdings
     this.#hearing = hearing
     this.#options = options
-    this.#abandoned = new AbandonedEntries(commands, options.minIdleMs, options.deadAfterMs)
+    this.#abandoned = new AbandonedEntries(commands, options)
   }
 
   /** Whether the group was paused at the last look. */
@@ -57,6 +55,11 @@ export class Redeliveries {
 
   get recovering(): boolean {
     return this.#recoverFrom !== ''
+  }
+
+  /** Whether a heartbeat found what was handed out to us and did not arrive. */
+  get hasStranded(): boolean {
+    return this.#holdings.unknown(this.#stranded).length > 0
   }
 
   /** How long nothing has to be looked at, in ms. */

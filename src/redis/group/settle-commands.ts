@@ -86,9 +86,24 @@ export class SettleCommands {
     return lost
   }
 
-  async #produce(outcomes: readonly Acknowledgement[]): Promise<string[]> {
-    const parts = [...pagesBySize(outcomes)].map((part) => this.#produceTogether(part))
-    return (await all(parts)).flat()
+  #produce(outcomes: readonly Acknowledgement[]): Promise<string[]> {
+    return this.#produceInTurn(pagesBySize(outcomes))
+  }
+
+  /** Nothing is written while what stands before it can't be for a while: it may be of the same key. */
+  async #produceInTurn(parts: Iterable<readonly Acknowledgement[]>): Promise<string[]> {
+    const lost: string[] = []
+    const refusals: unknown[] = []
+    for (const part of parts) {
+      try {
+        lost.push(...(await this.#produceTogether(part)))
+      } catch (error) {
+        if (!isRefusal(error)) throw error
+        refusals.push(error)
+      }
+    }
+    if (refusals.length > 0) throw refusals[0]
+    return lost
   }
 
   /** What can't be written, for instance since its stream holds something else, holds up no other entry of the call. */
@@ -103,8 +118,7 @@ export class SettleCommands {
     } catch (error) {
       if (outcomes.length === 1 || !isRefusal(error)) return this.#lostIfEnded(positionsOf(outcomes))(error)
       const middle = outcomes.length >> 1
-      const halves = [outcomes.slice(0, middle), outcomes.slice(middle)]
-      return (await all(halves.map((half) => this.#produceTogether(half)))).flat()
+      return this.#produceInTurn([outcomes.slice(0, middle), outcomes.slice(middle)])
     }
   }
 

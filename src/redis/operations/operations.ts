@@ -1,6 +1,7 @@
 import type { Operations } from '../../core/operations.ts'
 import { RedisActionRecords } from './action-record.ts'
 import type { Connection } from '../connection.ts'
+import { PatientConnection } from '../connections/patient.ts'
 import { RedisDeadLetters } from '../dead-letters/dead-letters.ts'
 import { RedisGroupControl } from './group-control.ts'
 import { RedisGroupResets } from './group-reset.ts'
@@ -9,6 +10,7 @@ import { RedisGroupStats } from './lag.ts'
 import { RedisReplays } from '../replay/replay.ts'
 import { RedisRetention } from '../retention/retention.ts'
 import { RedisSchedule, type RedisScheduleOptions } from '../schedule/schedule.ts'
+import { RedisStreamInfos } from './stream-info.ts'
 
 /**
  * All operations, on a connection that nobody blocks.
@@ -19,14 +21,18 @@ export const redisOperations = (
   connection: Connection,
   openWatch: () => Promise<Connection>,
   options: RedisScheduleOptions,
-): Operations => ({
-  deadLetters: new RedisDeadLetters(connection),
-  replays: new RedisReplays(connection),
-  control: new RedisGroupControl(connection),
-  resets: new RedisGroupResets(connection),
-  stats: new RedisGroupStats(connection),
-  retention: new RedisRetention(connection),
-  holds: new RedisHolds(connection),
-  schedule: new RedisSchedule(connection, openWatch, options),
-  actions: new RedisActionRecords(connection),
-})
+): Operations => {
+  const calls = new PatientConnection(connection, options.offlineTimeoutMs)
+  return {
+    deadLetters: new RedisDeadLetters(calls),
+    replays: new RedisReplays(calls),
+    control: new RedisGroupControl(calls),
+    resets: new RedisGroupResets(calls),
+    stats: new RedisGroupStats(calls),
+    streams: new RedisStreamInfos(calls),
+    retention: new RedisRetention(calls),
+    holds: new RedisHolds(calls),
+    schedule: new RedisSchedule(connection, openWatch, options),
+    actions: new RedisActionRecords(calls),
+  }
+}

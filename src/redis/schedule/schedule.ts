@@ -9,6 +9,7 @@ import type {
   WaitingPage,
 } from '../../core/schedule.ts'
 import type { Connection, ConnectionOptions } from '../connection.ts'
+import { PatientConnection } from '../connections/patient.ts'
 import { openConnection } from '../connections/servers.ts'
 import { notAStream, replyCode } from '../errors.ts'
 import { ANNOUNCED_MS, ScheduleAdder, type ScheduleOptions } from './schedule-add.ts'
@@ -42,11 +43,11 @@ export class RedisSchedule implements ScheduledEvents, DueEntries, TickMemory {
   readonly #adder: ScheduleAdder
 
   /**
-   * @param connection one that nobody blocks; whoever opened it closes it
+   * @param connection one that nobody blocks and that fails at once; whoever opened it closes it
    * @param openWatch opens one that is blocked, for a watch, which closes it
    */
   constructor(connection: Connection, openWatch: () => Promise<Connection>, options: RedisScheduleOptions) {
-    this.#connection = connection
+    this.#connection = new PatientConnection(connection, options.offlineTimeoutMs)
     this.#openWatch = openWatch
     this.#adder = new ScheduleAdder(connection, options)
   }

@@ -43,6 +43,13 @@ export const idempotencyCases: Cases = {
     scene.expect(await written(scene)).toBe(3)
   },
 
+  'the same from another request and trace is the same': async (scene) => {
+    const [first] = await scene.append([keyed('key', 'a', '1', 'correlationid', 'x', 'traceparent', 'y')])
+    const again = keyed('key', 'a', '1', 'traceparent', 'other', 'tracestate', 'z')
+    scene.expect(await scene.append([again])).toEqual([first])
+    scene.expect(await written(scene)).toBe(1)
+  },
+
   'a key may be any text': async (scene) => {
     const keys = ['', '__proto__', 'a b', '{a}', 'ünï 🚂\n\u0000', 'x'.repeat(10_000)]
     const entries = keys.map((key) => keyed(key, 'a', '1'))

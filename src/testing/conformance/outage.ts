@@ -91,8 +91,25 @@ export const disconnectCases: Cases = {
     scene.expect(positionsOf(await reading)).toEqual([second])
   },
 
+  'who joins just then is let in': async (scene) => {
+    for (const _ of range(0, 3)) {
+      await scene.control('disconnect')()
+      await scene.join({ group: 'another' })
+    }
+    await scene.control('disconnect')()
+    await joinAndClaim(scene)
+  },
+
   'what is published under keys meanwhile is written once, and every entry comes': (scene) =>
     goOnThrough(scene, scene.control('disconnect')),
+}
+
+/** Whoever joins tries no second time: it is the log that waits for its connection. */
+async function joinAndClaim(scene: Scene): Promise<void> {
+  const consumer = await scene.join()
+  const position = await publish(scene, 1)
+  const claims = await scene.insist('an entry', () => claimSome(scene, consumer))
+  scene.expect(positionsOf(claims)).toEqual([position])
 }
 
 /** Fails where nothing came, to be made again. */
@@ -132,6 +149,11 @@ export const restartCases: Cases = {
     await scene.control('restart')()
     const position = await publish(scene, 1)
     scene.expect(positionsOf(await claimed)).toEqual([position])
+  },
+
+  'who joins meanwhile is let in when they are back': async (scene) => {
+    const restarted = scene.control('restart')()
+    await Promise.all([restarted, joinAndClaim(scene)])
   },
 
   'what is published under keys meanwhile is written once, and every entry comes': (scene) =>

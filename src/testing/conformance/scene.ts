@@ -7,11 +7,11 @@ import type { Expect, OpenLog } from './adapter.ts'
 export type Cases = Readonly<Record<string, (scene: Scene) => Promise<void>>>
 
 /** How long a case may take, in ms. */
-export const CASE_LIMIT_MS = 30_000
+export const CASE_LIMIT_MS = 60_000
 /** How long it waits for what must come: far longer than it takes, and short of the limit, to say what was missing. */
-const PATIENCE_MS = 10_000
+const PATIENCE_MS = 25_000
 /** Longer than any case: a wait that only what wakes it ends. */
-export const FOR_EVER_MS = 60_000
+export const FOR_EVER_MS = 120_000
 
 /** What one case plays on: a log, a stream of its own, and consumers that leave at the end. */
 export class Scene {
