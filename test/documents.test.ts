@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createProgram } from '../src/cli/program.ts'
+import { envExample } from '../src/config/example.ts'
 import { VARIABLES, type Variable } from '../src/config/variables.ts'
 import { startTestRedis, type TestServer } from '../src/engines/test-servers.ts'
 import { CapturedIo } from './support/captured-io.ts'
@@ -91,7 +92,14 @@ describe('the links of the documents', () => {
     'docs/conformance.md',
     'docs/guide.md',
     'docs/guarantees.md',
+    'docs/configuration.md',
+    'docs/access.md',
     'docs/internals.md',
+    'docs/metrics.md',
+    'docs/observability.md',
+    'docs/operations.md',
+    'docs/security.md',
+    'docs/operations.md',
     'docs/performance.md',
   ]
   const links = files.flatMap((file) =>
@@ -109,18 +117,38 @@ describe('docs/configuration.md', () => {
   })
 })
 
+describe('.env.example', () => {
+  it('says what the schema says (written anew in the same way)', async () => {
+    await expect(envExample()).toMatchFileSnapshot('../.env.example')
+  })
+})
+
 function configurationPage(): string {
   const rows = Object.entries(VARIABLES as Record<string, Variable>).map(([name, variable]) => {
     const names = [name, ...(variable.aliases ?? []).map((alias) => `alias ${alias}`)]
     if (variable.secret) names.push(`file ${name}_FILE`)
+    if (variable.reloads) names.push('reloads')
     const standard =
       variable.default === undefined ? (variable.defaultNote ?? 'none') : `\`${variable.default}\``
     return `| ${names.map((one) => `\`${one}\``).join(' ')} | ${variable.about} | ${variable.schema.description} | ${standard} |`
   })
   return `# Configuration
 
-Every variable of the service. The environment wins over \`.env\` in the working directory, a flag over both. All are
-checked at start, and every mistake is listed at once.
+Every variable of the service. A flag wins over the environment, the environment over \`.env\` in the working directory,
+that over the configuration file, and the file over the default. All are checked at start, and every mistake is listed at
+once. \`millrace config print\` shows what a service would get that is started here, secrets masked, and where each value
+comes from. \`.env.example\` (\`millrace config example\`) has every variable, commented out.
+
+The configuration file is \`millrace.config.js\` or \`millrace.config.json\` in the working directory, or the one that
+\`--config\` names; \`millrace.config.ts\` where Node.js loads TypeScript (22.18 or newer). It holds variables by their names,
+as texts, numbers, booleans and lists. A name that is no variable is a mistake there.
+
+\`\`\`js
+export default { SERVICE_PORT: 8080, ROLES: ['api', 'worker'], LOG_LEVEL: 'warn' }
+\`\`\`
+
+Variables marked \`reloads\` are taken over when the service is told to read its configuration again (SIGHUP); the others
+need a restart. See [operations](operations.md).
 
 | variable | what it is for | wanted | default |
 | --- | --- | --- | --- |

@@ -18,6 +18,8 @@ const ALLOWED: Record<string, Record<string, string>> = {
   config: {},
   middleware: {},
   retention: {},
+  security: {},
+  settings: {},
   schedule: {},
   bus: {
     redis: '`connect` puts the log on Redis under a bus',
@@ -32,9 +34,21 @@ const ALLOWED: Record<string, Record<string, string>> = {
   },
   server: {},
   cli: Object.fromEntries(
-    ['app', 'bus', 'config', 'engines', 'postgres', 'redis', 'schedule', 'server', 'telemetry', 'worker'].map(
-      (folder) => [folder, 'the one place where everything is put together'],
-    ),
+    [
+      'app',
+      'bus',
+      'config',
+      'engines',
+      'middleware',
+      'postgres',
+      'redis',
+      'schedule',
+      'security',
+      'server',
+      'settings',
+      'telemetry',
+      'worker',
+    ].map((folder) => [folder, 'the one place where everything is put together']),
   ),
 }
 

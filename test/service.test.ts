@@ -1,88 +1,30 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { defineApp, handle, type App } from '../src/app/app.ts'
-import { MillraceService } from '../src/cli/service/service.ts'
-import { loadConfig } from '../src/config/config.ts'
+import { handle, type App } from '../src/app/app.ts'
 import { Reject } from '../src/core/delivery.ts'
 import { stream } from '../src/core/stream.ts'
-import { startTestPostgres, startTestRedis, type TestServer } from '../src/engines/test-servers.ts'
-import type { ProcessedEvent } from '../src/core/processed-events.ts'
-import { createLogger } from '../src/telemetry/logger.ts'
-import { ServiceProcess } from './support/service-process.ts'
+import { RunningService } from './support/running-service.ts'
+import { usePostgres } from './support/use-postgres.ts'
+import { useRedis } from './support/use-redis.ts'
 
-let redis: TestServer
-let postgres: TestServer
-let env: NodeJS.ProcessEnv
+const { server: redis, admin } = useRedis()
+const postgres = usePostgres()
 let number = 0
-
-beforeAll(async () => {
-  ;[redis, postgres] = await Promise.all([
-    startTestRedis({ args: ['--appendonly', 'yes'] }),
-    startTestPostgres(),
-  ])
-  env = { REDIS_URL: redis.url, DATABASE_URL: postgres.url, SERVICE_PORT: '0' }
-})
-afterAll(async () => {
-  await Promise.all([redis?.stop(), postgres?.stop()])
-})
 
 const newStream = () => `service:${++number}`
 
-/** A service in this process, and a client of its API. */
-class Running {
-  readonly service: MillraceService
+const start = (app: Partial<App> = {}, more: NodeJS.ProcessEnv = {}) =>
+  RunningService.start(app, { REDIS_URL: redis.url, DATABASE_URL: postgres.url, ...more })
 
-  private constructor(service: MillraceService) {
-    this.service = service
-  }
-
-  static async start(app: Partial<App> = {}, more: NodeJS.ProcessEnv = {}): Promise<Running> {
-    const config = loadConfig({ ...env, ...more }, { cwd: '/nowhere', version: '9.9.9' })
-    const destination = { write: () => {} }
-    const logger = createLogger({ ...config.log, service: 'test', environment: 'development', destination })
-    const service = new MillraceService({
-      config,
-      app: defineApp(app),
-      logger,
-      engineFolder: '/nowhere',
-      env: {},
-    })
-    await service.start()
-    return new Running(service)
-  }
-
-  async get<T = Record<string, unknown>>(path: string): Promise<{ status: number; body: T }> {
-    const response = await fetch(this.service.url + path)
-    return { status: response.status, body: (await response.json()) as T }
-  }
-
-  async post(path: string, body: unknown): Promise<{ status: number; body: Record<string, unknown> }> {
-    const headers = { 'content-type': 'application/json' }
-    const response = await fetch(this.service.url + path, {
-      method: 'POST',
-      headers,
-      body: JSON.stringify(body),
-    })
-    return { status: response.status, body: (await response.json()) as Record<string, unknown> }
-  }
-
-  async processed(type: string): Promise<ProcessedEvent[]> {
-    const { body } = await this.get<{ events: ProcessedEvent[] }>(
-      `/api/events/processed?eventType=${type}&limit=100`,
-    )
-    return body.events
-  }
-}
-
-let running: Running | undefined
+let running: RunningService | undefined
 afterEach(async () => {
-  await running?.service.stop(5_000)
+  await running?.stop()
   running = undefined
 })
 
 describe('the service', () => {
   it('takes events over HTTP, and shows each once in the audit trail', async () => {
-    running = await Running.start()
+    running = await start()
     const streamName = newStream()
     const one = await running.post('/api/events/custom', {
       streamName,
@@ -109,7 +51,7 @@ describe('the service', () => {
 
   it('refuses a batch as a whole when one event is at fault', async () => {
     const orders = stream(newStream(), { 'order.placed': z.object({ total: z.number() }) })
-    running = await Running.start({ streams: [orders] })
+    running = await start({ streams: [orders] })
     const event = (total: unknown) => ({
       streamName: orders.name,
       eventType: 'order.placed',
@@ -146,7 +88,7 @@ describe('the service', () => {
         },
       },
     )
-    running = await Running.start({ streams: [work], handlers: [handlers, second] })
+    running = await start({ streams: [work], handlers: [handlers, second] })
     const events = ['done', 'slow', 'bad'].map((eventType) => ({
       streamName: work.name,
       eventType,
@@ -166,138 +108,115 @@ describe('the service', () => {
   })
 
   it('remembers across restarts which streams to follow', async () => {
-    running = await Running.start()
+    running = await start()
     const streamName = newStream()
     await running.post('/api/events/custom', { streamName, eventType: 'before', payload: 1 })
     await expect.poll(async () => (await running!.processed('before')).length).toBe(1)
-    await running.service.stop(5_000)
-    running = await Running.start({}, { ROLES: 'api' })
+    await running.stop()
+    running = await start({}, { ROLES: 'api' })
     await running.post('/api/events/custom', { streamName, eventType: 'after', payload: 2 })
-    await running.service.stop(5_000)
-    running = await Running.start()
+    await running.stop()
+    running = await start()
     await expect.poll(async () => (await running!.processed('after')).length).toBe(1)
   })
 
   it('follows a stream that another process published to first', async () => {
-    running = await Running.start()
-    const api = await Running.start({}, { ROLES: 'api' })
+    running = await start()
+    const api = await start({}, { ROLES: 'api' })
     try {
       await api.post('/api/events/custom', { streamName: newStream(), eventType: 'elsewhere', payload: 1 })
       await expect
         .poll(async () => (await running!.processed('elsewhere')).length, { timeout: 10_000 })
         .toBe(1)
     } finally {
-      await api.service.stop(5_000)
+      await api.stop()
     }
   })
 
   it('reports its health, by role', async () => {
-    running = await Running.start()
-    expect(await running.get('/health/ready')).toEqual({ status: 200, body: { status: 'ready' } })
+    running = await start()
+    expect(await running.get('/health/ready')).toMatchObject({ status: 200, body: { status: 'ready' } })
     const { body } = await running.get('/health')
     expect(body).toMatchObject({
       status: 'healthy',
       service: { name: 'millrace', version: '9.9.9' },
-      checks: { redis: { status: 'healthy' }, database: { status: 'healthy' } },
+      checks: {
+        redis: { status: 'healthy', latency: expect.any(Number), circuit: 'closed' },
+        eventStream: { status: 'healthy', consumerActive: true, lastMessage: null },
+        database: { status: 'healthy' },
+        background: { status: 'healthy' },
+      },
     })
-    const api = await Running.start({}, { ROLES: 'api' })
+    const api = await start({}, { ROLES: 'api' })
     const { checks } = (await api.get<{ checks: object }>('/health')).body
-    await api.service.stop(5_000)
+    await api.stop()
     expect(Object.keys(checks)).toEqual(['redis', 'database'])
   })
 
-  it('is not ready, and says why, while Redis is frozen; then it goes on', async () => {
-    const orders = stream(newStream(), { placed: z.number() })
-    running = await Running.start({ streams: [orders] })
-    await redis.kill('SIGSTOP')
-    try {
-      const { status, body } = await running.get('/health/ready')
-      expect({ status, body }).toEqual({
-        status: 503,
-        body: { status: 'not_ready', reason: 'Redis does not answer' },
-      })
-    } finally {
-      await redis.kill('SIGCONT')
+  it('gives groups what the configuration says, where they say nothing', async () => {
+    const work = stream(newStream(), { bad: z.object({}) })
+    const fail = () => {
+      throw new Error('it fails')
     }
-    await expect.poll(async () => (await running!.get('/health/ready')).status, { timeout: 15_000 }).toBe(200)
-    const published = await running.post('/api/events/custom', {
-      streamName: orders.name,
-      eventType: 'placed',
-      payload: 1,
-    })
-    expect(published.status).toBe(201)
-    await expect.poll(async () => (await running!.processed('placed')).length, { timeout: 15_000 }).toBe(1)
-  })
-
-  it('takes events while PostgreSQL is away, and writes them down when it is back', async () => {
-    running = await Running.start()
-    const streamName = newStream()
-    await running.post('/api/events/custom', { streamName, eventType: 'first', payload: 0 })
-    await expect.poll(async () => (await running!.processed('first')).length).toBe(1)
-    await postgres.kill('SIGKILL')
-    expect(
-      (await running.post('/api/events/custom', { streamName, eventType: 'later', payload: 1 })).status,
-    ).toBe(201)
-    // The process behind a connection outlives the server by a moment, and may answer once more.
-    await expect.poll(async () => (await running!.get('/health')).body['status']).toBe('degraded')
-    await expect.poll(async () => (await running!.get('/api/events/processed')).status).toBe(503)
-    await postgres.restart()
-    const later = async () => (await running!.processed('later').catch(() => undefined))?.length
-    await expect.poll(later, { timeout: 20_000 }).toBe(1)
+    const handlers = handle(work, { group: 'default' }, { bad: fail })
+    running = await start(
+      { handlers: [handlers] },
+      { HANDLER_ATTEMPTS: '2', HANDLER_RETRY_DELAY_MS: '1', CONSUMER_NAME: 'me' },
+    )
+    await running.publish(work.name, 'bad', {})
+    const letters = async () => admin.send<unknown[]>(['XRANGE', `{${work.name}}:dead-letter`, '-', '+'])
+    await expect.poll(async () => JSON.stringify(await letters())).toMatch(/"deadletter-attempts","2"/)
+    const consumers = await admin.send<string[][]>(['XINFO', 'CONSUMERS', work.name, 'default'])
+    expect(JSON.stringify(consumers)).toContain(`"me-${process.pid}-`)
   })
 })
 
-describe('the process', () => {
-  it('stops on SIGTERM, with reason and duration, and exit code 0', async () => {
-    const service = await ServiceProcess.start(env)
-    expect(await service.end('SIGTERM')).toBe(0)
-    expect(service.lines.at(-1)).toMatch(/Stopped \{"reason":"SIGTERM","durationMs":\d+\}/)
+describe('test events', () => {
+  const ownStream = () => ({ STREAM: newStream() })
+
+  it('are published on request, and taken by the service itself, with a line', async () => {
+    const env = ownStream()
+    running = await start({}, env)
+    const { status, body } = await running.post<{ messageId: string }>('/trigger-test-event', {})
+    expect([status, body]).toEqual([201, { success: true, messageId: expect.stringMatching(/^\d+-\d+$/) }])
+    const arrived = () => running!.lines.find((line) => line.includes(`test.event arrived on ${env.STREAM}`))
+    await expect.poll(arrived).toContain(body.messageId)
+    await expect
+      .poll(async () => (await running!.processed('test.event')).map(({ streamId }) => streamId))
+      .toContain(body.messageId)
+    const { checks } = (await running.get<{ checks: { eventStream: object } }>('/health')).body
+    expect(checks.eventStream).toMatchObject({ lastMessage: expect.stringMatching(/^\d{4}-/) })
   })
 
-  it('takes a signal that arrives twice at once for one, and ends at once on a second one', async () => {
-    const twice = await ServiceProcess.start(env)
-    twice.child.kill('SIGINT')
-    expect(await twice.end('SIGINT')).toBe(0)
+  it('go to the group of the app where there is one', async () => {
+    const env = ownStream()
+    const got: unknown[] = []
+    const own = stream(env.STREAM, { 'test.event': z.object({ message: z.string() }) })
+    const handlers = handle(own, { group: 'own' }, { 'test.event': ({ event }) => void got.push(event.data) })
+    running = await start({ streams: [own], handlers: [handlers] }, env)
+    await running.post('/trigger-test-event', {})
+    await expect.poll(() => got).toHaveLength(1)
+    const groups = await admin.send<string[][]>(['XINFO', 'GROUPS', env.STREAM])
+    expect(groups.map(([, name]) => name)).toEqual(['own'])
+  })
 
-    // Redis hangs, and the stop waits for it a while.
-    const stuck = await ServiceProcess.start(env)
-    await redis.kill('SIGSTOP')
+  it('come once in each interval, however many instances there are', async () => {
+    const env = { ...ownStream(), TEST_EVENT_INTERVAL_MS: '100' }
+    running = await start({}, env)
+    const other = await start({}, env)
     try {
-      stuck.child.kill('SIGINT')
-      await stuck.until(() => stuck.lines.some((line) => line.includes('Stopping')))
-      const since = performance.now()
-      await stuck.until(() => performance.now() - since > 400)
-      expect(await stuck.end('SIGINT')).toBe(130)
+      const entries = () => admin.send<[string, string[]][]>(['XRANGE', env.STREAM, '-', '+'])
+      await expect.poll(async () => (await entries()).length, { timeout: 10_000 }).toBeGreaterThan(9)
+      const times = (await entries()).map(([, fields]) => fields[fields.indexOf('time') + 1])
+      expect(new Set(times).size).toBe(times.length)
     } finally {
-      await redis.kill('SIGCONT')
+      await other.stop()
     }
   })
 
-  it('gives up with exit code 1 when Redis never comes, after the attempts that it was given', async () => {
-    const hopeless = {
-      ...env,
-      REDIS_URL: 'redis://:geheim@127.0.0.1:1',
-      RETRY_DELAYS: '10,10',
-      MAX_RETRY_ATTEMPTS: '3',
-    }
-    await expect(ServiceProcess.start(hopeless)).rejects.toThrow(
-      /Connection attempt 3\/3(?:.|\n)*can't be reached/,
+  it('come in no interval that makes no sense', () => {
+    expect(() => RunningService.create({}, { TEST_EVENT_INTERVAL_MS: '3' })).toThrow(
+      /TEST_EVENT_INTERVAL_MS: must be 0/,
     )
-    const failure = await ServiceProcess.start(hopeless).catch((error: Error) => error.message)
-    expect(failure).not.toContain('geheim')
-  })
-
-  it('answers liveness before it is ready', async () => {
-    await redis.kill('SIGSTOP')
-    const starting = ServiceProcess.launch({ ...env, CONNECTION_TIMEOUT: '2000', RETRY_DELAYS: '100' })
-    try {
-      await starting.until(() => starting.hasUrl)
-      expect(await (await fetch(`${starting.url}/health/live`)).text()).toBe('OK')
-      expect((await fetch(`${starting.url}/health/ready`)).status).toBe(503)
-    } finally {
-      await redis.kill('SIGCONT')
-    }
-    await starting.untilReady()
-    expect(await starting.end()).toBe(0)
   })
 })

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { stream } from '../core/stream.ts'
 import { job } from '../schedule/job.ts'
+import { counter } from '../telemetry/metrics/declare.ts'
 import { defineApp, handle } from './app.ts'
 
 const users = stream('users', { created: z.object({ id: z.string() }) })
@@ -12,7 +13,28 @@ test('an app has the streams and groups that it declares', () => {
   const app = defineApp({ streams: [users, tasks], handlers: [mailer] })
   expect(app.streams).toEqual([users, tasks])
   expect(app.handlers).toMatchObject([{ stream: 'users', options: { group: 'mailer', concurrency: 5 } }])
-  expect(defineApp({})).toEqual({ streams: [], handlers: [], jobs: [], middleware: [], retention: [] })
+  expect(defineApp({})).toEqual({
+    streams: [],
+    handlers: [],
+    jobs: [],
+    metrics: [],
+    middleware: [],
+    retention: [],
+    personalFields: [],
+  })
+})
+
+test('a metric is declared once', () => {
+  const signups = () => counter({ name: 'signups_total', help: 'Users who signed up.' })
+  expect(defineApp({ metrics: [signups()] }).metrics).toHaveLength(1)
+  expect(() => defineApp({ metrics: [signups(), signups()] })).toThrow('metric "signups_total" twice')
+})
+
+test('personal fields that name nothing are told at once', () => {
+  expect(defineApp({ personalFields: ['email', 'user.phone'] }).personalFields).toHaveLength(2)
+  expect(() => defineApp({ personalFields: ['email', '', 'a..b', 7 as never] })).toThrow(
+    /personalFields\.1: .*personalFields\.2: .*personalFields\.3: /,
+  )
 })
 
 test('one group on several streams, and several on one, are fine', () => {

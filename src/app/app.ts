@@ -1,7 +1,8 @@
 import { groupHandler, type GroupOptions as BusGroupOptions } from '../bus/group-handler.ts'
 import type { HandlerKey, Handlers } from '../bus/handlers.ts'
 import type { Handler } from '../core/delivery.ts'
-import { MillraceError } from '../core/errors.ts'
+import { InvalidError, MillraceError } from '../core/errors.ts'
+import type { Metric } from '../core/metric.ts'
 import { checkFunctions, type PublishMiddleware } from '../core/pipeline.ts'
 import { resolveRetention, type RetentionPolicy } from '../core/retention-policy.ts'
 import type { Schemas, StreamDeclaration, TypeOf } from '../core/stream.ts'
@@ -34,6 +35,13 @@ export interface App {
   /** What everything goes through that the service publishes, such as encryption. */
   readonly middleware: readonly PublishMiddleware[]
   readonly retention: readonly StreamRetention[]
+  /** What the service shows at /metrics beside its own, such as what `counter` made. */
+  readonly metrics: readonly Metric[]
+  /**
+   * Fields with personal data, which no line of the log shows: names (`email`) wherever they stand, and paths
+   * (`user.phone`) from whatever has the first of their names.
+   */
+  readonly personalFields: readonly string[]
 }
 
 /**
@@ -54,10 +62,11 @@ export function handle<S extends Schemas, K extends HandlerKey<S> = TypeOf<S> | 
 /**
  * Declares an app module, for `millrace serve` to run.
  *
- * @throws MillraceError `CONFIGURATION_INVALID` when one stream, group or job is declared twice, or retention is impossible
+ * @throws MillraceError `CONFIGURATION_INVALID` when one stream, group, metric or job is declared twice, or retention is impossible
  */
 export function defineApp(app: Partial<App>): App {
   const { streams = [], handlers = [], jobs = [], middleware = [], retention = [] } = app
+  const { metrics = [], personalFields = [] } = app
   refuseTwice(
     'stream',
     streams.map(({ name }) => quote(name)),
@@ -70,10 +79,27 @@ export function defineApp(app: Partial<App>): App {
     'retention of',
     retention.map(({ stream }) => quote(stream)),
   )
+  refuseTwice(
+    'metric',
+    metrics.map(({ name }) => quote(name)),
+  )
   refuseJobsTwice(jobs)
   for (const declaration of retention) resolveRetention(declaration)
   checkFunctions('middleware', middleware)
-  return { streams, handlers, jobs, middleware, retention }
+  checkPersonalFields(personalFields)
+  return { streams, handlers, jobs, middleware, retention, metrics, personalFields }
+}
+
+/** A mistake here would show in a log what nobody may see, so it is told at once. */
+function checkPersonalFields(fields: readonly unknown[]): void {
+  const issues = [...fields.entries()]
+    .filter(([, field]) => typeof field !== 'string' || field.split('.').includes(''))
+    .map(([index, field]) => ({
+      path: `personalFields.${index}`,
+      message: `must be a name or a path such as "user.phone", not ${JSON.stringify(field)}`,
+    }))
+  if (issues.length > 0)
+    throw new InvalidError('CONFIGURATION_INVALID', 'the app can not be run like this', issues)
 }
 
 /** Unambiguous, whatever a name contains. */

@@ -5,11 +5,20 @@ import { pause } from '../core/pause.ts'
 import type { Log, Service } from '../core/service.ts'
 import { RetentionService } from '../retention/retention-service.ts'
 import { CronService, type PublishTicks } from '../schedule/cron-service.ts'
-import type { JobDeclaration } from '../schedule/job.ts'
+import type { JobDeclaration, JobPlan } from '../schedule/job.ts'
 import { ScheduleMover } from '../schedule/schedule-mover.ts'
 
 /** Pause before a service is started again that could not be, in ms. */
 const START_AGAIN_MS = 1_000
+
+/** By the names of jobs. */
+export type JobPlans = Readonly<Record<string, JobPlan>>
+
+/** A loop in the background, and when it last came round, in ms since 1970. */
+export interface BackgroundLoop {
+  readonly name: string
+  readonly lastLoopAt: number
+}
 
 /** What runs beside publishing and consuming while a bus is open; each part from when it is first needed. */
 export class Background {
@@ -19,7 +28,10 @@ export class Background {
   readonly #closing = new AbortController()
   #starting: Promise<void> = Promise.resolve()
   #moves = false
+  #mover: ScheduleMover | undefined
+  #movesSince = 0
   #retention: RetentionService | undefined
+  #cron: CronService | undefined
 
   constructor(operations: Operations, log: Log) {
     this.#operations = operations
@@ -30,6 +42,7 @@ export class Background {
   moveScheduled(): void {
     if (this.#moves) return
     this.#moves = true
+    this.#movesSince = Date.now()
     this.#starting = this.#startMover()
   }
 
@@ -43,11 +56,32 @@ export class Background {
     this.#retention.add(target)
   }
 
-  /** @param publish as the bus does, with its checks and its middleware */
-  async runJobs(jobs: readonly JobDeclaration[], publish: PublishTicks): Promise<void> {
+  /**
+   * @param publish as the bus does, with its checks and its middleware
+   * @param plans of the jobs that do not run as they are declared
+   */
+  async runJobs(jobs: readonly JobDeclaration[], publish: PublishTicks, plans: JobPlans = {}): Promise<void> {
     const cron = new CronService(jobs, publish, this.#operations.schedule, { log: this.#log })
-    this.#services.add(cron)
+    cron.replan(plans)
     await cron.start()
+    if (this.#closing.signal.aborted) return cron.stop(0)
+    this.#services.add(cron)
+    this.#cron = cron
+  }
+
+  /** From now on, once they run; see {@link CronService.replan}. */
+  replanJobs(plans: JobPlans): void {
+    this.#cron?.replan(plans)
+  }
+
+  /** What runs by now, and what should. */
+  get loops(): BackgroundLoop[] {
+    const loops: BackgroundLoop[] = []
+    const add = (name: string, lastLoopAt: number) => loops.push({ name, lastLoopAt })
+    if (this.#moves) add('schedule', this.#mover?.status.lastLoopAt ?? this.#movesSince)
+    if (this.#retention) add('retention', this.#retention.lastLoopAt)
+    if (this.#cron) add('jobs', this.#cron.status.lastLoopAt)
+    return loops
   }
 
   async close(deadlineMs: number): Promise<void> {
@@ -63,6 +97,7 @@ export class Background {
       try {
         await mover.start()
         this.#services.add(mover)
+        this.#mover = mover
         return
       } catch (thrown) {
         const error = toError(thrown)

@@ -219,7 +219,7 @@ export class Bus {
   }
 
   async #run(options: WorkerOptions): Promise<Worker> {
-    const worker = new Worker(this.log, { log: this.#options.log ?? noLog, ...options })
+    const worker = new Worker(this.log, { log: this.#options.log ?? noLog, ...this.#traced(options) })
     // Before it runs, so that a close meanwhile stops it.
     this.#workers.add(worker)
     this.#background?.moveScheduled()
@@ -228,5 +228,20 @@ export class Bus {
       throw error
     })
     return worker
+  }
+
+  /** Where there is tracing, a span of every start of a handler. */
+  #traced(options: WorkerOptions): WorkerOptions {
+    const { tracing } = this.#options
+    const { handler, batchHandler } = options
+    if (!tracing) return options
+    return {
+      ...options,
+      ...(handler && { handler: (delivery) => tracing.process([delivery], () => handler(delivery)) }),
+      ...(batchHandler && {
+        batchHandler: (deliveries) =>
+          tracing.process(deliveries as [Delivery, ...Delivery[]], () => batchHandler(deliveries)),
+      }),
+    }
   }
 }

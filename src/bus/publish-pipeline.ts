@@ -3,7 +3,7 @@ import type { NewEvent } from '../core/event.ts'
 import type { PublishContext, PublishMiddleware } from '../core/pipeline.ts'
 
 /** Checks an event against its declaration and answers it as it is to be written. */
-type Prepare = (event: NewEvent) => Promise<NewEvent>
+type Prepare = (event: NewEvent) => NewEvent | Promise<NewEvent>
 
 /** What became of the events of one call: the parts of the event at `index` are those up to `ends[index]`. */
 export interface Parts {
@@ -11,50 +11,103 @@ export interface Parts {
   readonly ends: number[]
 }
 
-/** Takes events through the middleware, one after the other, and checks what comes out of it. */
-export async function runPipeline(
+/**
+ * Takes events through the middleware, one after the other, and checks what comes out of it. Where nothing on the way is
+ * asynchronous, nothing is awaited: a turn of the event loop for each event of a batch would be dear.
+ */
+export function runPipeline(
   middleware: readonly PublishMiddleware[],
   stream: string,
   events: readonly NewEvent[],
   prepare: Prepare,
-): Promise<Parts> {
-  const sealed = new WeakSet<NewEvent>()
-  const context: PublishContext = {
-    stream,
-    seal: async (event, close) => {
-      const closed = await close(await prepare(event))
-      sealed.add(closed)
-      return closed
-    },
-  }
+): Parts | Promise<Parts> {
+  const pipeline = new Pipeline(middleware, stream, prepare)
   const parts: Parts = { events: [], ends: [] }
-  for (const event of events) {
-    for (const part of await runAll(middleware, event, context))
-      parts.events.push(sealed.has(part) ? part : await prepare(part))
-    parts.ends.push(parts.events.length)
+  for (const [index, event] of events.entries()) {
+    const written = pipeline.run(event)
+    if (written instanceof Promise) return runRest(pipeline, parts, written, events.slice(index + 1))
+    add(parts, written)
   }
   return parts
 }
 
-async function runAll(
-  middleware: readonly PublishMiddleware[],
-  event: NewEvent,
-  context: PublishContext,
-): Promise<readonly NewEvent[]> {
-  let events: readonly NewEvent[] = [event]
-  for (const step of middleware) {
-    const next: NewEvent[] = []
-    for (const one of events) next.push(...toEvents(await step(one, context)))
-    events = next.length > 1 ? distinct(next) : next
-  }
-  return events
+async function runRest(
+  pipeline: Pipeline,
+  parts: Parts,
+  first: ReturnType<Pipeline['run']>,
+  rest: readonly NewEvent[],
+): Promise<Parts> {
+  add(parts, await first)
+  for (const event of rest) add(parts, await pipeline.run(event))
+  return parts
 }
+
+function add({ events, ends }: Parts, written: NewEvent | readonly NewEvent[]): void {
+  if (isEvent(written)) events.push(written)
+  else events.push(...written)
+  ends.push(events.length)
+}
+
+class Pipeline {
+  readonly #middleware: readonly PublishMiddleware[]
+  readonly #prepare: Prepare
+  readonly #context: PublishContext
+  #sealed: WeakSet<NewEvent> | undefined
+
+  constructor(middleware: readonly PublishMiddleware[], stream: string, prepare: Prepare) {
+    this.#middleware = middleware
+    this.#prepare = prepare
+    this.#context = {
+      stream,
+      seal: async (event, close) => {
+        const closed = await close(await prepare(event))
+        this.#sealed ??= new WeakSet()
+        this.#sealed.add(closed)
+        return closed
+      },
+    }
+  }
+
+  /** What is written of an event: one, several, or none. */
+  run(event: NewEvent): NewEvent | Promise<NewEvent | readonly NewEvent[]> {
+    let one = event
+    for (let index = 0; index < this.#middleware.length; index++) {
+      const answer = this.#middleware[index]!(one, this.#context)
+      if (!isEvent(answer)) return this.#runParts(index + 1, answer)
+      one = answer
+    }
+    return this.#prepared(one)
+  }
+
+  /** From where on there is something to await, or there are several, or none. */
+  async #runParts(from: number, answer: ReturnType<PublishMiddleware>): Promise<readonly NewEvent[]> {
+    let events = partsOf(toEvents(await answer))
+    for (const step of this.#middleware.slice(from)) {
+      const next: NewEvent[] = []
+      for (const one of events) next.push(...toEvents(await step(one, this.#context)))
+      events = partsOf(next)
+    }
+    const prepared: NewEvent[] = []
+    for (const one of events) prepared.push(await this.#prepared(one))
+    return prepared
+  }
+
+  #prepared(event: NewEvent): NewEvent | Promise<NewEvent> {
+    return this.#sealed?.has(event) ? event : this.#prepare(event)
+  }
+}
+
+const partsOf = (events: readonly NewEvent[]): readonly NewEvent[] =>
+  events.length > 1 ? distinct(events) : events
+
+const isEvent = (answer: unknown): answer is NewEvent =>
+  typeof answer === 'object' && answer !== null && 'type' in answer
 
 function toEvents(answer: unknown): readonly NewEvent[] {
   if (answer === undefined) return []
   const events: readonly unknown[] = Array.isArray(answer) ? answer : [answer]
   for (const event of events) {
-    if (typeof event === 'object' && event !== null && 'type' in event) continue
+    if (isEvent(event)) continue
     const message = `a publish middleware answered ${event === null ? 'null' : typeof event} where an event was expected; it answers an event, an array of them, or undefined for none`
     throw new MillraceError('EVENT_INVALID', message)
   }

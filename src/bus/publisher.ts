@@ -5,6 +5,7 @@ import { checkName } from '../core/names.ts'
 import { checkFunctions, type PublishMiddleware } from '../core/pipeline.ts'
 import type { NewEntry, StreamLog } from '../core/stream-log.ts'
 import { checkEvent, withVersion, type StreamDeclaration } from '../core/stream.ts'
+import type { Tracing } from '../core/tracing.ts'
 import { filtered, joinResults, runPipeline, type Parts } from './publish-pipeline.ts'
 
 export interface PublisherOptions {
@@ -16,6 +17,8 @@ export interface PublisherOptions {
    * Where one of them is asynchronous, as encryption is, a call can overtake an earlier one that was not awaited.
    */
   middleware?: readonly PublishMiddleware[]
+  /** Makes spans of what is published, whose context travels with the events; see `openTelemetry`. Off by default. */
+  tracing?: Tracing | undefined
 }
 
 /** Handed to the log at once by one call; a larger call is cut so that its results need not be held all together. */
@@ -26,23 +29,28 @@ export class Publisher {
   readonly #log: StreamLog
   readonly #maxEventBytes: number
   readonly #middleware: readonly PublishMiddleware[]
+  readonly #tracing: Tracing | undefined
 
   /** @throws InvalidError `CONFIGURATION_INVALID` for middleware that is no function */
   constructor(log: StreamLog, options: PublisherOptions = {}) {
     this.#log = log
     this.#middleware = [...(options.middleware ?? [])]
     checkFunctions('middleware', this.#middleware)
+    this.#tracing = options.tracing
     this.#maxEventBytes = options.maxEventBytes ?? DEFAULT_MAX_EVENT_BYTES
   }
 
   /**
-   * Refuses what `publish` would refuse, and writes nothing.
+   * Refuses what `publish` would refuse, and writes nothing. A promise only where there is something to wait for.
    *
    * @throws InvalidError `EVENT_INVALID` with the fields at fault, MillraceError `EVENT_TOO_LARGE` or `NAME_INVALID`
    */
-  async check(target: string | StreamDeclaration, event: NewEvent): Promise<void> {
+  check(target: string | StreamDeclaration, event: NewEvent): void | Promise<void> {
     checkName('stream name', nameOf(target))
-    for (const part of await this.prepare(target, [event])) checkedEntry(part, this.#maxEventBytes)
+    const parts = this.#run(target, [event])
+    return parts instanceof Promise
+      ? parts.then((settled) => this.#checkParts(settled))
+      : this.#checkParts(parts)
   }
 
   /**
@@ -71,10 +79,9 @@ export class Publisher {
     target: string | StreamDeclaration,
     events: readonly NewEvent[],
   ): Promise<readonly NewEvent[]> {
-    if (this.#middleware.length > 0) return (await this.#run(target, events)).events
-    const prepared: NewEvent[] = []
-    for (const event of events) prepared.push(await asWritten(target, event))
-    return prepared
+    const prepared = (await this.#run(target, events)).events
+    const tracing = this.#tracing
+    return tracing ? prepared.map((event) => tracing.carry(event)) : prepared
   }
 
   /**
@@ -97,8 +104,12 @@ export class Publisher {
     return this.#append(stream, entries)
   }
 
-  #run(target: string | StreamDeclaration, events: readonly NewEvent[]): Promise<Parts> {
+  #run(target: string | StreamDeclaration, events: readonly NewEvent[]): Parts | Promise<Parts> {
     return runPipeline(this.#middleware, nameOf(target), events, (event) => asWritten(target, event))
+  }
+
+  #checkParts({ events }: Parts): void {
+    for (const event of events) checkedEntry(event, this.#maxEventBytes)
   }
 
   async #publishParts(stream: string, { events, ends }: Parts): Promise<(string | MillraceError)[]> {
@@ -107,6 +118,11 @@ export class Publisher {
   }
 
   #append(stream: string, entries: readonly NewEntry[]): Promise<(string | MillraceError)[]> {
+    const append = (all: readonly NewEntry[]) => this.#write(stream, all)
+    return this.#tracing ? this.#tracing.send(stream, entries, append) : append(entries)
+  }
+
+  #write(stream: string, entries: readonly NewEntry[]): Promise<(string | MillraceError)[]> {
     return entries.length <= CHUNK ? this.#log.append(stream, entries) : this.#appendChunks(stream, entries)
   }
 
@@ -130,9 +146,9 @@ function checkType(target: string | StreamDeclaration, event: NewEvent): void | 
 }
 
 /** The event as it is written, when nothing speaks against it. */
-async function asWritten(target: string | StreamDeclaration, event: NewEvent): Promise<NewEvent> {
-  await checkType(target, event)
-  return versioned(target, event)
+function asWritten(target: string | StreamDeclaration, event: NewEvent): NewEvent | Promise<NewEvent> {
+  const checking = checkType(target, event)
+  return checking ? checking.then(() => versioned(target, event)) : versioned(target, event)
 }
 
 const versioned = (target: string | StreamDeclaration, event: NewEvent): NewEvent =>

@@ -7,7 +7,9 @@ import { RedisStreamLog } from '../redis/redis-log.ts'
 import { evicts, type ServerInfo } from '../redis/server.ts'
 import { EXIT, type ExitCode } from './exit.ts'
 import { print, printJson, say, type Io } from './io.ts'
-import { commandConfig, engineFolder, type RedisFlags } from './with-redis.ts'
+import { readCommandConfig } from './service-config.ts'
+import { databaseTls, redisTls } from './service/tls.ts'
+import { engineFolder, type RedisFlags } from './with-redis.ts'
 
 /** One thing that was looked at. */
 export interface Check {
@@ -33,7 +35,7 @@ async function examine(io: Io, flags: RedisFlags): Promise<Check[]> {
   const checks = [checkNode(process.versions.node)]
   let config: Config
   try {
-    config = commandConfig(io, flags)
+    config = (await readCommandConfig(io, flags)).config
   } catch (error) {
     return [...checks, checkConfiguration(error)]
   }
@@ -60,14 +62,18 @@ export function checkNode(version: string): Check {
 function checkConfiguration(error: unknown): Check {
   const issues = error instanceof InvalidError ? error.issues : []
   const detail = issues.map(({ path, message }) => `${path} ${message}`).join('; ') || toError(error).message
-  return { name: 'configuration', status: 'failed', detail, advice: 'correct these variables, or .env' }
+  return { name: 'configuration', status: 'failed', detail, advice: 'correct these variables' }
 }
 
 async function checkRedis(config: Config, engines: EngineOptions): Promise<Check[]> {
   let engine: Awaited<ReturnType<typeof redisEngine>> | undefined
   try {
     if (!config.redis) engine = await redisEngine(engines)
-    const log = await RedisStreamLog.open({ ...(config.redis ?? { url: engine!.url }), allowEviction: true })
+    const log = await RedisStreamLog.open({
+      ...(config.redis ?? { url: engine!.url }),
+      ...redisTls(config),
+      allowEviction: true,
+    })
     await log.close()
     return judgeRedis(log.server, engine ? 'embedded' : 'configured')
   } catch (error) {
@@ -110,7 +116,10 @@ async function checkPostgres(config: Config, engines: EngineOptions): Promise<Ch
   let engine: Awaited<ReturnType<typeof postgresEngine>> | undefined
   try {
     if (!config.database) engine = await postgresEngine(engines)
-    const version = await databaseVersion(config.database?.url ?? engine!.url)
+    const version = await databaseVersion({
+      url: config.database?.url ?? engine!.url,
+      ...databaseTls(config),
+    })
     return { name, status: 'ok', detail: `PostgreSQL ${version} (${engine ? 'embedded' : 'configured'})` }
   } catch (error) {
     const advice = 'start PostgreSQL, or set DATABASE_URL to one that runs'

@@ -9,6 +9,8 @@ export interface Io {
   cwd: string
   /** Aborted when the user has had enough. */
   signal: AbortSignal
+  /** Calls back whenever a service is told to read its configuration again (SIGHUP). */
+  onHangUp?(listener: () => void): void
 }
 
 /** Writes a line of data, and waits for a reader that is slower than we are. */

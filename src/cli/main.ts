@@ -32,6 +32,7 @@ process.exitCode = await run(
     env: process.env,
     cwd: process.cwd(),
     signal: stop.signal,
+    onHangUp: (listener) => process.on('SIGHUP', listener),
   },
   process.argv.slice(2),
 )

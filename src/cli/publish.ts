@@ -4,6 +4,7 @@ import { Publisher } from '../bus/publisher.ts'
 import { toError, type MillraceError } from '../core/errors.ts'
 import type { NewEvent } from '../core/event.ts'
 import { pause } from '../core/pause.ts'
+import { encrypt } from '../middleware/encrypt.ts'
 import { CommandError, EXIT } from './exit.ts'
 import { print, printJson, say, type Io } from './io.ts'
 import { readItems, valueAt } from './items.ts'
@@ -34,8 +35,8 @@ const WORTH_ANOTHER_TRY: ReadonlySet<string> = new Set([
 /** `millrace publish`: one event from `--data`, or one for each item of a file. */
 export async function publishCommand(io: Io, stream: string, flags: PublishFlags): Promise<void> {
   const { total, items } = await source(io, flags)
-  await withRedis(io, flags, async (log) => {
-    const publisher = new Publisher(log)
+  await withRedis(io, flags, async (log, ring) => {
+    const publisher = new Publisher(log, { middleware: ring ? [encrypt(ring)] : [] })
     const progress = new Progress(io, stream, total)
     const positions: string[] = []
     await log.register(stream)

@@ -2,37 +2,47 @@ import { once } from 'node:events'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { defineApp, type App } from '../app/app.ts'
-import { loadConfig, type Config } from '../config/config.ts'
+import type { Config } from '../config/config.ts'
 import { toError } from '../core/errors.ts'
-import { createLogger, type Logger } from '../telemetry/logger.ts'
+import type { Log, Service } from '../core/service.ts'
+import { createLogger } from '../telemetry/logger.ts'
+import { ConfigReload } from './config-reload.ts'
 import { CommandError, EXIT, renderError, type ExitCode } from './exit.ts'
 import { say, type Io } from './io.ts'
-import { VERSION } from './package-info.ts'
 import { MillraceService } from './service/service.ts'
-import { engineFolder, type RedisFlags } from './with-redis.ts'
-
-export interface ServeFlags extends RedisFlags {
-  app?: string
-  port?: string
-}
+import { readServiceConfig, type ConfigFlags } from './service-config.ts'
+import { engineFolder } from './with-redis.ts'
 
 /** `millrace serve`: runs until it is told to stop. Exit code 1 when it could not start. */
-export async function serveCommand(io: Io, flags: ServeFlags): Promise<ExitCode> {
-  const given = { SERVICE_PORT: flags.port, REDIS_URL: flags.redis }
-  const config = loadConfig(io.env, { cwd: io.cwd, version: VERSION, flags: given })
-  const app = await loadApp(io, flags.app)
-  const { name: service } = config.service
-  const logger = createLogger({ ...config.log, service, environment: config.environment })
+export async function serveCommand(io: Io, flags: ConfigFlags): Promise<ExitCode> {
+  const current = await readServiceConfig(io, flags)
+  const { config } = current
+  const app = await loadApp(io, config.app)
+  const redactFields = [...config.log.redactFields, ...app.personalFields]
+  const { name } = config.service
+  const logger = createLogger({
+    ...config.log,
+    redactFields,
+    service: name,
+    environment: config.environment,
+  })
   for (const warning of config.warnings) logger.for('configuration').warn({}, warning)
-  return runService(io, config, app, logger)
+  const service = new MillraceService({ config, app, logger, engineFolder: engineFolder(io), env: io.env })
+  const reload = new ConfigReload({
+    current,
+    read: () => readServiceConfig(io, flags),
+    apply: (changed) => service.reconfigure(changed),
+    log: logger.for('configuration'),
+  })
+  io.onHangUp?.(() => void reload.reload())
+  return runService(io, config, service, logger.for('service'))
 }
 
-async function runService(io: Io, config: Config, app: App, logger: Logger): Promise<ExitCode> {
-  const log = logger.for('service')
-  const service = new MillraceService({ config, app, logger, engineFolder: engineFolder(io), env: io.env })
+async function runService(io: Io, config: Config, service: Service, log: Log): Promise<ExitCode> {
   // A stop may be asked for while the start still waits for Redis.
-  const stopping = io.signal.aborted ? Promise.resolve() : once(io.signal, 'abort')
-  void stopping.then(() => service.stop(config.shutdownGraceMs))
+  const stopped = onceAborted(io.signal).then(() =>
+    stopService(service, config, log, String(io.signal.reason)),
+  )
   try {
     const since = performance.now()
     await service.start()
@@ -41,17 +51,23 @@ async function runService(io: Io, config: Config, app: App, logger: Logger): Pro
     if (!io.signal.aborted) {
       log.error({ error }, `The service could not start: ${toError(error).message}`)
       say(io, renderError(error))
-      await service.stop(config.shutdownGraceMs)
+      await service.stop(0)
       return EXIT.failed
     }
   }
-  await stopping
+  await stopped
+  return EXIT.ok
+}
+
+async function onceAborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await once(signal, 'abort')
+}
+
+async function stopService(service: Service, config: Config, log: Log, reason: string): Promise<void> {
   const since = performance.now()
-  const reason = String(io.signal.reason)
   log.info({ reason }, 'Stopping: what runs may finish')
   await service.stop(config.shutdownGraceMs)
   log.info({ reason, durationMs: Math.round(performance.now() - since) }, 'Stopped')
-  return EXIT.ok
 }
 
 /** The default export of a module, made with `defineApp`; without one, the service runs no groups of its own. */

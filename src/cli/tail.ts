@@ -1,4 +1,7 @@
 import { tail, type TailedEntry } from '../bus/tail.ts'
+import type { MillraceError } from '../core/errors.ts'
+import { decryptEvent } from '../middleware/decrypt.ts'
+import type { KeyRing } from '../middleware/key-ring.ts'
 import { CommandError, EXIT } from './exit.ts'
 import { print, printJson, type Io } from './io.ts'
 import { withRedis, type RedisFlags } from './with-redis.ts'
@@ -13,17 +16,30 @@ export interface TailFlags extends RedisFlags {
 /** `millrace tail`: shows the events of a stream without a group, so nobody's position changes. */
 export async function tailCommand(io: Io, stream: string, flags: TailFlags): Promise<void> {
   const limit = parseLimit(flags.limit)
-  await withRedis(io, flags, async (log) => {
+  await withRedis(io, flags, async (log, ring) => {
     let shown = 0
     for await (const tailed of tail(log, stream, {
       from: flags.from,
       follow: flags.follow,
       signal: io.signal,
     })) {
-      await (flags.json ? printJson(io, toJson(tailed)) : print(io, toLine(tailed)))
+      const shownEntry = ring ? await opened(ring, stream, tailed) : tailed
+      await (flags.json ? printJson(io, toJson(shownEntry)) : print(io, toLine(shownEntry)))
       if (++shown === limit) return
     }
   })
+}
+
+/** Decrypted; what does not open is shown as it stands in the stream, with the reason. */
+async function opened(ring: KeyRing, stream: string, tailed: TailedEntry): Promise<TailedEntry> {
+  const { event } = tailed
+  if (!event) return tailed
+  try {
+    const open = await decryptEvent(ring, event, { from: [stream], allowPlaintext: true })
+    return { ...tailed, event: open }
+  } catch (error) {
+    return { ...tailed, error: error as MillraceError }
+  }
 }
 
 function parseLimit(text: string | undefined): number {
@@ -36,7 +52,7 @@ function parseLimit(text: string | undefined): number {
 function toJson({ position, entry, event, error }: TailedEntry): object {
   if (!event) return { position, error: error!.message, fields: entry.fields }
   const { id, type, time, key, data, headers } = event
-  return { position, id, type, time, key, data, headers }
+  return { position, id, type, time, key, data, headers, ...(error && { error: error.message }) }
 }
 
 // oxlint-disable-next-line no-control-regex -- a terminal must not obey what somebody published
@@ -44,7 +60,7 @@ const CONTROL_CHARACTERS = /[\u0000-\u001f\u007f-\u009f]/g
 
 function toLine({ position, event, error }: TailedEntry): string {
   const parts = event
-    ? [position, event.time, event.type, event.key ?? '-', JSON.stringify(event.data)]
+    ? [position, event.time, event.type, event.key ?? '-', error?.message ?? JSON.stringify(event.data)]
     : [position, '-', 'undecodable', '-', error!.message]
   return parts.join('  ').replace(CONTROL_CHARACTERS, '?')
 }

@@ -38,13 +38,44 @@ describe('defaults', () => {
       environment: 'development',
       service: { name: 'millrace', version: '1.2.3' },
       http: { host: '127.0.0.1', port: 8000, requestTimeoutMs: 30_000 },
-      limits: { bodyBytes: 2 ** 20, batchBodyBytes: 2 ** 23, batchEvents: 10_000 },
+      limits: { bodyBytes: 2 ** 20, batchBodyBytes: 2 ** 23, batchEvents: 10_000, jsonDepth: 64 },
+      overload: { eventLoopDelayMs: 1000, memoryBytes: 2 ** 30 },
+      rateLimit: undefined,
+      rateLimitWindowMs: 10_000,
+      security: {
+        apiKeys: [],
+        tokens: undefined,
+        signingKey: undefined,
+        encryptionKeys: [],
+        trustedProxies: [],
+      },
       roles: new Set(['api', 'worker', 'ingress', 'proxy', 'connector']),
+      app: undefined,
       stream: 'event-stream',
       redis: undefined,
+      redisTls: {},
+      circuit: { failures: 5, openMs: 30_000 },
+      durability: undefined,
       database: undefined,
+      databaseTls: undefined,
       connect: { attempts: 3, delaysMs: [5000, 15_000, 30_000], timeoutMs: 10_000 },
-      log: { level: 'info', format: 'text' },
+      consumers: {
+        name: undefined,
+        concurrency: 10,
+        batchSize: 100,
+        pollMs: 5000,
+        maxFaultDelayMs: 5000,
+        claimIntervalMs: 30_000,
+        minIdleMs: 60_000,
+        attempts: 5,
+        retryDelayMs: 1000,
+        handlerTimeoutMs: 300_000,
+      },
+      timezone: 'UTC',
+      testEventIntervalMs: 10_000,
+      log: { level: 'info', format: 'text', redactFields: [] },
+      metrics: { enabled: true, port: undefined },
+      trace: false,
       shutdownGraceMs: 30_000,
       warnings: [],
     })
@@ -53,6 +84,15 @@ describe('defaults', () => {
   it('listen on all addresses outside development', () => {
     expect(load({ ENVIRONMENT: 'staging' }).http.host).toBeUndefined()
     expect(load({ ENVIRONMENT: 'staging', HOST: '10.0.0.1' }).http.host).toBe('10.0.0.1')
+  })
+
+  it('limit clients and publish no test events outside development', () => {
+    const staging = load({ ENVIRONMENT: 'staging' })
+    expect(staging.rateLimit).toEqual({ max: 100, windowMs: 10_000 })
+    expect(staging.testEventIntervalMs).toBe(0)
+    const own = { RATE_LIMIT_MAX: '7', RATE_LIMIT_WINDOW_MS: '1000', TEST_EVENT_INTERVAL_MS: '50' }
+    expect(load(own)).toMatchObject({ rateLimit: { max: 7, windowMs: 1000 }, testEventIntervalMs: 50 })
+    expect(load({ ENVIRONMENT: 'staging', RATE_LIMIT_MAX: '0' }).rateLimit).toBeUndefined()
   })
 
   it('take the name of a test runner in NODE_ENV for development', () => {
@@ -133,6 +173,57 @@ describe('servers', () => {
     })
   })
 
+  it('finds a master by its Sentinels', () => {
+    const nodes = { REDIS_SENTINEL_NODES: 'a:26379, [::1]:26380' }
+    expect(load(nodes).redis).toEqual({
+      sentinel: { name: 'mymaster', nodes: ['a:26379', '[::1]:26380'] },
+      tls: false,
+    })
+    const users = { REDIS_SENTINEL_USER: 'watch', REDIS_SENTINEL_PW: 's p', REDIS_SENTINEL_NAME: 'orders' }
+    const server = { REDIS_USER: 'ann', REDIS_PW: 'pw', REDIS_TLS_ENABLED: 'yes' }
+    expect(load({ ...nodes, ...users, ...server })).toMatchObject({
+      redis: {
+        sentinel: { name: 'orders', nodes: ['a:26379', '[::1]:26380'], username: 'watch', password: 's p' },
+        username: 'ann',
+        password: 'pw',
+        tls: true,
+      },
+      warnings: [],
+    })
+  })
+
+  it('reads the password of the Sentinels from a file', () => {
+    writeFileSync(join(cwd, 'pw'), 'geheim\r\n')
+    const { redis } = load({ REDIS_SENTINEL_NODES: 'a:1', REDIS_SENTINEL_PW_FILE: 'pw' })
+    expect(redis).toMatchObject({ sentinel: { password: 'geheim' } })
+  })
+
+  it('finds a cluster by some of its nodes', () => {
+    const { redis } = load({ REDIS_CLUSTER_NODES: 'a:7000,b:7001', REDIS_PW: 'pw' })
+    expect(redis).toEqual({ cluster: { nodes: ['a:7000', 'b:7001'] }, tls: false, password: 'pw' })
+  })
+
+  it('takes one Redis: the strongest source decides, and two of equal strength are a mistake', () => {
+    writeFileSync(join(cwd, '.env'), 'REDIS_CLUSTER_NODES=a:7000')
+    expect(load({ REDIS_URL: 'redis://h' }).redis).toEqual({ url: 'redis://h' })
+    expect(mistakesOf({ REDIS_URL: 'redis://h', REDIS_SENTINEL_NODES: 'a:1' })).toEqual([
+      { path: 'REDIS_SENTINEL_NODES', message: 'is set beside REDIS_URL; wanted: one of them' },
+    ])
+  })
+
+  it('waits for replicas where there must be any', () => {
+    expect(load({ PUBLISH_REPLICAS_TIMEOUT_MS: '5' }).durability).toBeUndefined()
+    expect(load({ PUBLISH_REPLICAS: '2' }).durability).toEqual({ replicas: 2, timeoutMs: 1000 })
+    const env = { PUBLISH_REPLICAS: '1', PUBLISH_REPLICAS_TIMEOUT_MS: '250' }
+    expect(load(env).durability).toEqual({ replicas: 1, timeoutMs: 250 })
+  })
+
+  it('speaks TLS with the files that are named', () => {
+    const env = { REDIS_TLS_CA: 'ca.pem', DB_TLS_CERT: 'cert.pem', DB_TLS_KEY: 'key.pem' }
+    expect(load(env)).toMatchObject({ redisTls: { ca: 'ca.pem' }, databaseTls: undefined })
+    expect(load({ ...env, DB_TLS_ENABLED: 'on' }).databaseTls).toEqual({ cert: 'cert.pem', key: 'key.pem' })
+  })
+
   it('takes the port from what Kubernetes puts into REDIS_PORT', () => {
     const env = { REDIS_HOST: 'redis', REDIS_PORT: 'tcp://10.96.0.1:6380' }
     expect(load(env).redis).toEqual({ url: 'redis://redis:6380' })
@@ -143,6 +234,80 @@ describe('servers', () => {
       'REDIS_PW is set and not used, since neither REDIS_URL nor REDIS_HOST is',
       'DB_NAME is set and not used, since neither DATABASE_URL nor DB_HOST is',
     ])
+  })
+})
+
+describe('what the other variables become', () => {
+  it('who may come in', () => {
+    const env = {
+      API_KEYS: '# ours\nada:admin:aa\n\nbot:read,publish:bb',
+      JWT_ISSUER: 'https://issuer',
+      JWT_JWKS_PATH: 'keys.json',
+      JWT_SIGNING_KEY: '-----BEGIN\nx\n-----END\n',
+      ENCRYPTION_KEYS: 'k1:AA==',
+      TRUSTED_PROXIES: '10.0.0.0/8,::1',
+    }
+    expect(load(env).security).toEqual({
+      apiKeys: ['ada:admin:aa', 'bot:read', 'publish:bb'],
+      tokens: { issuer: 'https://issuer', audience: 'millrace', jwksPath: 'keys.json' },
+      signingKey: '-----BEGIN\nx\n-----END',
+      encryptionKeys: ['k1:AA=='],
+      trustedProxies: ['10.0.0.0/8', '::1'],
+    })
+    expect(load({ JWT_ISSUER: 'i', JWT_AUDIENCE: 'me' }).security.tokens?.audience).toBe('me')
+  })
+
+  it('how consumers read, claim and try again', () => {
+    const env = {
+      CONSUMER_NAME: 'c1',
+      CONCURRENCY: '50',
+      BATCH_SIZE: '7',
+      POLL_TIMEOUT_MS: '100',
+      RETRY_DELAY_MS: '200',
+      PENDING_MESSAGE_CLAIM_INTERVAL_MS: '300',
+      PENDING_MESSAGE_MIN_IDLE_MS: '400',
+      HANDLER_ATTEMPTS: '3',
+      HANDLER_RETRY_DELAY_MS: '0',
+      HANDLER_TIMEOUT_MS: '500',
+    }
+    expect(load(env).consumers).toEqual({
+      name: 'c1',
+      concurrency: 50,
+      batchSize: 7,
+      pollMs: 100,
+      maxFaultDelayMs: 200,
+      claimIntervalMs: 300,
+      minIdleMs: 400,
+      attempts: 3,
+      retryDelayMs: 0,
+      handlerTimeoutMs: 500,
+    })
+  })
+
+  it('what is observed, and when there is too much', () => {
+    const env = {
+      LOG_REDACT_FIELDS: 'email,iban',
+      METRICS_ENABLED: 'no',
+      METRICS_PORT: '9000',
+      TRACE_ENABLED: '1',
+      MAX_JSON_DEPTH: '5',
+      MAX_EVENT_LOOP_DELAY_MS: '0',
+      MAX_MEMORY_BYTES: '123',
+      CIRCUIT_BREAKER_FAILURES: '2',
+      CIRCUIT_BREAKER_OPEN_MS: '50',
+      TIMEZONE: 'Europe/Berlin',
+      MILLRACE_APP: './app.js',
+    }
+    expect(load(env)).toMatchObject({
+      log: { redactFields: ['email', 'iban'] },
+      metrics: { enabled: false, port: 9000 },
+      trace: true,
+      limits: { jsonDepth: 5 },
+      overload: { eventLoopDelayMs: 0, memoryBytes: 123 },
+      circuit: { failures: 2, openMs: 50 },
+      timezone: 'Europe/Berlin',
+      app: './app.js',
+    })
   })
 })
 
@@ -196,13 +361,22 @@ describe('mistakes', () => {
   })
 
   it('say in one message what is missing in production', () => {
-    const missing = ['SERVICE_NAME', 'REDIS_URL', 'DATABASE_URL']
+    const missing = ['SERVICE_NAME', 'REDIS_URL', 'DATABASE_URL', 'API_KEYS']
     expect(mistakesOf({ NODE_ENV: 'production' }).map(({ path }) => path)).toEqual(missing)
-    expect(() => load({ NODE_ENV: 'production' })).toThrow(/has 3 mistakes: SERVICE_NAME: is not set; wanted/)
+    expect(() => load({ NODE_ENV: 'production' })).toThrow(/has 4 mistakes: SERVICE_NAME: is not set; wanted/)
+  })
+
+  it('ask for keys in production where somebody may use the API, or for tokens', () => {
+    const env = { ENVIRONMENT: 'production', SERVICE_NAME: 's', REDIS_HOST: 'r', ROLES: 'proxy' }
+    expect(mistakesOf(env).map(({ path }) => path)).toEqual(['API_KEYS'])
+    expect(load({ ...env, API_KEYS: 'a:read:b' }).security.apiKeys).toEqual(['a:read:b'])
+    expect(load({ ...env, JWT_ISSUER: 'i' }).security.tokens).toMatchObject({ issuer: 'i' })
+    const command = loadConfig(env, { cwd, version: '1.2.3', serves: false })
+    expect(command.security.apiKeys).toEqual([])
   })
 
   it('do not ask for a database where no role uses one', () => {
-    const env = { ENVIRONMENT: 'production', SERVICE_NAME: 's', REDIS_HOST: 'r' }
+    const env = { ENVIRONMENT: 'production', SERVICE_NAME: 's', REDIS_HOST: 'r', API_KEYS: 'a:read:b' }
     expect(load({ ...env, ROLES: 'proxy, Ingress' }).roles).toEqual(new Set(['proxy', 'ingress']))
     expect(mistakesOf({ ...env, ROLES: 'proxy,api' })).toHaveLength(1)
   })
@@ -222,6 +396,17 @@ describe('mistakes', () => {
     ['REQUEST_TIMEOUT_MS', '1.5'],
     ['MAX_BODY_BYTES', '12'],
     ['REDIS_URL', 'redis://'],
+    ['REDIS_SENTINEL_NODES', 'host'],
+    ['REDIS_CLUSTER_NODES', 'a:1,b:99999'],
+    ['PUBLISH_REPLICAS', '101'],
+    ['PUBLISH_REPLICAS_TIMEOUT_MS', '0'],
+    ['TRUSTED_PROXIES', '10.0.0.0/33'],
+    ['TIMEZONE', 'Europe/Atlantis'],
+    ['RATE_LIMIT_WINDOW_MS', '999'],
+    ['CONCURRENCY', '0'],
+    ['METRICS_PORT', '70000'],
+    ['JWT_JWKS_URL', 'ftp://h'],
+    ['API_KEYS', ' , '],
     ['DATABASE_URL', 'mysql://h/db'],
   ])('refuse %s=%s', (name, text) => {
     expect(mistakeOf(name, text)).toMatch(/^holds .+; wanted: /)

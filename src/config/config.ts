@@ -1,21 +1,14 @@
 import { InvalidError, type Issue } from '../core/errors.ts'
-import { databaseUrl, defined, redisPlace, redisWays, unusedSettings } from './servers.ts'
+import type { LogLevel } from '../core/settings.ts'
+import { databaseUrl, defined, redisPlace, redisWays, unusedSettings, unusedTlsFiles } from './servers.ts'
 import type { Given, RedisPlace } from './servers.ts'
-import { find, readDotEnv, type Found, type Source } from './sources.ts'
-import { VARIABLES } from './variables.ts'
-import type {
-  ENVIRONMENTS,
-  LOG_FORMATS,
-  LOG_LEVELS,
-  ROLES,
-  Values,
-  Variable,
-  VariableName,
-} from './variables.ts'
+import type { ConfigFile } from './config-file.ts'
+import { readVariables, type Reading } from './readings.ts'
+import { readDotEnv, type Source } from './sources.ts'
+import type { ENVIRONMENTS, LOG_FORMATS, ROLES, Values, VariableName } from './variables.ts'
 
 export type Role = (typeof ROLES)[number]
 export type Environment = (typeof ENVIRONMENTS)[number]
-export type LogLevel = (typeof LOG_LEVELS)[number]
 export type LogFormat = (typeof LOG_FORMATS)[number]
 
 /** What the service runs with. Durations in milliseconds, sizes in bytes. */
@@ -29,8 +22,12 @@ export interface Config {
   overload: { eventLoopDelayMs: number; memoryBytes: number }
   /** Requests of one client; undefined for any number. */
   rateLimit: { max: number; windowMs: number } | undefined
+  /** The same time where there is no limit, should one be set while the service runs. */
+  rateLimitWindowMs: number
   security: Security
   roles: ReadonlySet<Role>
+  /** The path of the app module; undefined for none. */
+  app: string | undefined
   /** The service's own stream. */
   stream: string
   /** Undefined: nobody named one, so the embedded one serves. Never so in production. */
@@ -101,63 +98,53 @@ export interface LoadOptions {
   version: string
   /** Variables given on the command line; they win over everything. */
   flags?: Readonly<Record<string, string | undefined>>
+  /** What `readConfigFile` answered; its mistakes are listed with all others. */
+  file?: ConfigFile | undefined
+  /** False for a command: nobody uses its API, so it needs no keys in production (true). */
+  serves?: boolean
 }
 
 /**
- * The configuration from flags, environment, `.env` and defaults, in this order. Unknown variables are ignored.
+ * The configuration from flags, environment, `.env`, configuration file and defaults, in this order. Unknown variables
+ * are ignored, but for those of the file, which is ours alone.
  *
  * @throws InvalidError `CONFIGURATION_INVALID` with every mistake: the variable, what it holds, and what is wanted.
  *
  * @example
- * const config = loadConfig(process.env, { cwd: process.cwd(), version: '1.0.0' })
+ * const file = await readConfigFile(process.cwd())
+ * const config = loadConfig(process.env, { cwd: process.cwd(), version: '1.0.0', file })
  */
 export function loadConfig(env: Readonly<Record<string, string | undefined>>, options: LoadOptions): Config {
-  const mistakes: Issue[] = []
+  return readConfiguration(env, options).config
+}
+
+/** The configuration, and where each variable of it comes from. */
+export interface Configuration {
+  readonly config: Config
+  /** In the order of the table of variables. */
+  readonly variables: readonly Reading[]
+}
+
+/** As {@link loadConfig}, for whoever also wants to know where it comes from. */
+export function readConfiguration(
+  env: Readonly<Record<string, string | undefined>>,
+  options: LoadOptions,
+): Configuration {
+  const mistakes: Issue[] = [...(options.file?.mistakes ?? [])]
   const sources: Source[] = [
-    { where: 'on the command line', variables: options.flags ?? {} },
-    { where: '', variables: env },
+    { name: 'flag', where: 'on the command line', variables: options.flags ?? {} },
+    { name: 'environment', where: '', variables: env },
     readDotEnv(options.cwd, mistakes),
+    ...(options.file ? [options.file.source] : []),
   ]
-  const { values, given } = readValues(sources, options.cwd, mistakes)
+  const { values, given, readings } = readVariables(sources, options.cwd, mistakes)
   requireOneRedis(given, mistakes)
-  requireInProduction(values, given, mistakes)
+  requireInProduction(values, given, mistakes, options.serves ?? true)
   if (mistakes.length > 0) {
     const count = mistakes.length === 1 ? '1 mistake' : `${mistakes.length} mistakes`
     throw new InvalidError('CONFIGURATION_INVALID', `the configuration has ${count}`, mistakes)
   }
-  return assemble(values as Values, given, options.version)
-}
-
-/** Without mistakes, `values` is complete. `given` are the variables that somebody set, rightly or not. */
-function readValues(sources: readonly Source[], cwd: string, mistakes: Issue[]) {
-  const values: Partial<Record<VariableName, unknown>> = {}
-  const given = new Map<VariableName, number>()
-  for (const [name, variable] of Object.entries(VARIABLES) as [VariableName, Variable][]) {
-    const found = find(name, variable, sources, cwd, mistakes)
-    if (found) given.set(name, found.rank)
-    const text = found ? found.text : variable.default
-    if (text === undefined) continue
-    const result = variable.schema.safeParse(text)
-    if (result.success) values[name] = result.data
-    else mistakes.push({ path: name, message: describeMistake(variable, found) })
-  }
-  return { values: values as Partial<Values>, given }
-}
-
-function describeMistake({ schema, secret }: Variable, found: Found | undefined): string {
-  const { text = '', origin } = found ?? {}
-  const shown =
-    secret === 'whole' ? '****' : JSON.stringify(secret === 'url' ? maskUrl(text) : text.slice(0, 200))
-  return `holds ${shown}${origin ? ` (${origin})` : ''}; wanted: ${schema.description}`
-}
-
-/** Works on what is no URL as well: shows what looks like an address, behind the last `@` and before a query. */
-function maskUrl(text: string): string {
-  const scheme = /^[\w+.-]+:\/\//.exec(text)?.[0] ?? ''
-  const at = text.lastIndexOf('@')
-  const [address = ''] = text.slice(at === -1 ? scheme.length : at + 1).split('?', 1)
-  const isAddress = /^[\w.[\]-]*(:\d+)?(\/[\w.-]*)?$/.test(address)
-  return scheme + (at === -1 ? '' : '****@') + (isAddress ? address : '****')
+  return { config: assemble(values as Values, given, options.version), variables: readings }
 }
 
 function assemble(values: Values, given: Given, version: string): Config {
@@ -177,8 +164,10 @@ function assemble(values: Values, given: Given, version: string): Config {
     },
     overload: { eventLoopDelayMs: values.MAX_EVENT_LOOP_DELAY_MS, memoryBytes: values.MAX_MEMORY_BYTES },
     rateLimit: rateLimit(values),
+    rateLimitWindowMs: values.RATE_LIMIT_WINDOW_MS,
     security: security(values),
     roles: new Set(values.ROLES),
+    app: values.APP,
     stream: values.STREAM,
     redis: redisPlace(values, given),
     redisTls: tlsFiles(values, 'REDIS'),
@@ -205,7 +194,7 @@ function assemble(values: Values, given: Given, version: string): Config {
     metrics: { enabled: values.METRICS_ENABLED, port: values.METRICS_PORT },
     trace: values.TRACE_ENABLED,
     shutdownGraceMs: values.SHUTDOWN_GRACE_PERIOD_MS,
-    warnings: unusedSettings(given),
+    warnings: [...unusedSettings(given), ...unusedTlsFiles(values, given)],
   }
 }
 
@@ -256,7 +245,12 @@ function requireOneRedis(given: Given, mistakes: Issue[]): void {
 }
 
 /** In production nothing is guessed: not which Redis holds the events, nor under which name they are logged. */
-function requireInProduction(values: Partial<Values>, given: Given, mistakes: Issue[]): void {
+function requireInProduction(
+  values: Partial<Values>,
+  given: Given,
+  mistakes: Issue[],
+  serves: boolean,
+): void {
   if (values.ENVIRONMENT !== 'production') return
   const require = (wanted: string, name: VariableName, ...alternatives: VariableName[]) => {
     if ([name, ...alternatives].some((one) => given.has(one))) return
@@ -268,4 +262,5 @@ function requireInProduction(values: Partial<Values>, given: Given, mistakes: Is
   if (values.ROLES?.some((role) => role === 'api' || role === 'worker')) {
     require('the URL of PostgreSQL, or DB_HOST', 'DATABASE_URL', 'DB_HOST')
   }
+  if (serves) require('keys of those who may use the API, or JWT_ISSUER', 'API_KEYS', 'JWT_ISSUER')
 }

@@ -74,6 +74,25 @@ export function databaseUrl(values: Values, given: Given): { url: string } | und
 /** An IPv6 address stands in brackets; a directory, where the socket of PostgreSQL is, is encoded. */
 const urlHost = (host: string): string => (isIPv6(host) ? `[${host}]` : encodeURIComponent(host))
 
+/** False for the embedded Redis. */
+export const speaksTls = (redis: RedisPlace | undefined): boolean =>
+  redis !== undefined && ('url' in redis ? redis.url.startsWith('rediss:') : redis.tls)
+
+const TLS_FILES = ['CA', 'CERT', 'KEY'] as const
+
+/** Files for TLS that is not spoken: whoever named them believes that it is. */
+export function unusedTlsFiles(values: Values, given: Given): string[] {
+  const toRedis = speaksTls(redisPlace(values, given))
+  const unused = (server: 'REDIS' | 'DB', spoken: boolean, remedy: string) =>
+    TLS_FILES.map((file) => `${server}_TLS_${file}` as const)
+      .filter((name) => !spoken && given.has(name))
+      .map((name) => `${name} is set and not used, since TLS is off: ${remedy}`)
+  return [
+    ...unused('REDIS', toRedis, 'set REDIS_TLS_ENABLED to true, or begin REDIS_URL with rediss:'),
+    ...unused('DB', values.DB_TLS_ENABLED, 'set DB_TLS_ENABLED to true'),
+  ]
+}
+
 const REDIS_DETAILS: readonly VariableName[] = ['REDIS_PORT', 'REDIS_USER', 'REDIS_PW']
 const DATABASE_DETAILS: readonly VariableName[] = ['DB_PORT', 'DB_NAME', 'DB_USER', 'DB_PASSWORD']
 

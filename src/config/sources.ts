@@ -6,9 +6,21 @@ import type { Variable } from './variables.ts'
 
 /** A place that variables come from; the first that sets one wins. */
 export interface Source {
+  /** Such as `environment`, `.env` or `millrace.config.js`. */
+  readonly name: string
   /** How a mistake calls it, such as `in .env`; empty for the environment. */
   readonly where: string
   readonly variables: Readonly<Record<string, string | undefined>>
+}
+
+/** Where a variable comes from. */
+export interface Origin {
+  /** The name of its source; `default` where no source sets it. */
+  readonly source: string
+  /** The name under which it is set there, where that is another one: an alias, or `<NAME>_FILE`. */
+  readonly as?: string
+  /** The file that holds the secret. */
+  readonly path?: string
 }
 
 /** What was found for a variable. */
@@ -17,19 +29,20 @@ export interface Found {
   text?: string
   /** The number of the source; less is stronger. */
   rank: number
-  /** How the operator wrote it where that is not plain to see, such as `set as PORT in .env`. */
-  origin?: string
+  /** How a mistake says where it stands, where that is not plain to see, such as `set as PORT in .env`. */
+  note?: string
+  origin: Origin
 }
 
 /** The variables of `.env` in a folder; none where there is no such file. */
 export function readDotEnv(cwd: string, mistakes: Issue[]): Source {
-  const where = 'in .env'
+  const source = { name: '.env', where: 'in .env' }
   try {
-    return { where, variables: parse(readFileSync(join(cwd, '.env'))) }
+    return { ...source, variables: parse(readFileSync(join(cwd, '.env'))) }
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     if (code !== 'ENOENT') mistakes.push({ path: '.env', message: `can't be read: ${message}` })
-    return { where, variables: {} }
+    return { ...source, variables: {} }
   }
 }
 
@@ -57,29 +70,33 @@ export function find(
   const file = fileNames.find(set)
   if (direct && file) {
     mistakes.push({ path: name, message: `is set both as ${direct} and by ${file}; wanted: one of them` })
-    return { rank }
+    return { rank, origin: { source: source.name } }
   }
   if (file) return { rank, ...readSecret(file, source, cwd, mistakes) }
   return direct ? { rank, ...readDirectly(name, direct, source) } : undefined
 }
 
-function readDirectly(name: string, candidate: string, { where, variables }: Source) {
-  const origin = [candidate === name ? '' : `set as ${candidate}`, where]
+function readDirectly(name: string, candidate: string, source: Source) {
+  const as = candidate === name ? {} : { as: candidate }
+  const note = [candidate === name ? '' : `set as ${candidate}`, source.where]
     .filter((part) => part !== '')
     .join(' ')
-  return { text: variables[candidate]!, ...(origin && { origin }) }
+  const origin = { source: source.name, ...as }
+  return { text: source.variables[candidate]!, origin, ...(note && { note }) }
 }
 
-function readSecret(fileVariable: string, { where, variables }: Source, cwd: string, mistakes: Issue[]) {
+function readSecret(fileVariable: string, source: Source, cwd: string, mistakes: Issue[]) {
+  const { where, variables } = source
   const path = variables[fileVariable]!.trim()
+  const origin = { source: source.name, as: fileVariable, path }
   try {
     // Whoever writes such a file with an editor or `echo` leaves the end of the line in it.
     const text = readFileSync(resolve(cwd, path), 'utf8').replace(/\r?\n$/, '')
-    return { text, origin: `read from ${path}` }
+    return { text, origin, note: `read from ${path}` }
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     const holds = `holds "${path}"${where && ` (${where})`}, which can't be read (${code ?? message})`
     mistakes.push({ path: fileVariable, message: `${holds}; wanted: the path of a file` })
-    return {}
+    return { origin }
   }
 }

@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import { LOG_LEVELS } from '../core/settings.ts'
 import {
   bytes,
   listOf,
@@ -32,6 +33,8 @@ export interface Variable<T = unknown> {
   readonly aliases?: readonly string[]
   /** Never shown: as a whole, or what a URL holds in front of its host. Can also come from a file named in `<NAME>_FILE`. */
   readonly secret?: 'whole' | 'url'
+  /** Taken over when the service is told to read its configuration again; the others need a restart. */
+  readonly reloads?: true
 }
 
 /** Keeps the literal type of an entry, so that `default` tells whether the value can be missing. */
@@ -39,7 +42,6 @@ const define = <const V extends Variable>(variable: V): V => variable
 
 export const ROLES = ['api', 'worker', 'ingress', 'proxy', 'connector'] as const
 export const ENVIRONMENTS = ['development', 'staging', 'production'] as const
-export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const
 export const LOG_FORMATS = ['text', 'json'] as const
 
 /** `test` is what test runners put into NODE_ENV; it is no environment of its own. */
@@ -80,6 +82,12 @@ export const VARIABLES = {
     about: 'What this process does',
     schema: listOf(oneOf(ROLES)),
     default: ROLES.join(','),
+  }),
+  APP: define({
+    about: 'The app module to run: its streams, groups and jobs',
+    schema: text,
+    defaultNote: 'none: the API and the audit trail alone',
+    aliases: ['MILLRACE_APP'],
   }),
   CONSUMER_NAME: define({
     about: 'The first part of the names of the consumers, which are unique per process',
@@ -228,11 +236,13 @@ export const VARIABLES = {
     about: 'How many handlers of a group run at once in this process',
     schema: wholeNumber(1, 10_000),
     default: '10',
+    reloads: true,
   }),
   BATCH_SIZE: define({
     about: 'How many events a group that takes batches gets at once',
     schema: wholeNumber(1, 10_000),
     default: '100',
+    reloads: true,
   }),
   POLL_TIMEOUT_MS: define({
     about: 'How long a read waits for entries before it is made again',
@@ -273,6 +283,7 @@ export const VARIABLES = {
     about: 'The least important lines to log',
     schema: oneOf(LOG_LEVELS),
     default: 'info',
+    reloads: true,
   }),
   LOG_FORMAT: define({
     about: 'Lines for people, or an object a line',
@@ -354,6 +365,7 @@ export const VARIABLES = {
     schema: secretList,
     secret: 'whole',
     defaultNote: 'none; required in production, unless tokens are accepted',
+    reloads: true,
   }),
   JWT_ISSUER: define({
     about: 'Whose tokens are accepted from other services',
@@ -384,6 +396,7 @@ export const VARIABLES = {
     schema: secretList,
     secret: 'whole',
     defaultNote: 'data is not encrypted',
+    reloads: true,
   }),
   TRUSTED_PROXIES: define({
     about: 'Addresses or networks (CIDR) whose X-Forwarded-For is believed',
@@ -394,11 +407,13 @@ export const VARIABLES = {
     about: 'How many requests a client may make in RATE_LIMIT_WINDOW_MS; 0 for any number',
     schema: wholeNumber(0, 1_000_000_000),
     defaultNote: '0 in development, else 100',
+    reloads: true,
   }),
   RATE_LIMIT_WINDOW_MS: define({
     about: 'The time that RATE_LIMIT_MAX counts for',
     schema: wholeNumber(1000, 86_400_000, 'milliseconds'),
     default: '10000',
+    reloads: true,
   }),
   MAX_JSON_DEPTH: define({
     about: 'How deep the JSON of a request may be nested',

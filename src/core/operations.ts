@@ -7,6 +7,7 @@ import type { GroupStats } from './lag.ts'
 import type { Replays } from './replay.ts'
 import type { Retention } from './retention.ts'
 import type { DueEntries, ScheduledEvents, TickMemory } from './schedule.ts'
+import type { StreamInfos } from './stream-info.ts'
 
 /** What can be done with streams and groups beside publishing and consuming, for programs and for whoever is on call. */
 export interface Operations {
@@ -17,6 +18,7 @@ export interface Operations {
   /** Sets where groups read on. */
   readonly resets: GroupResets
   readonly stats: GroupStats
+  readonly streams: StreamInfos
   readonly retention: Retention
   readonly holds: Holds
   readonly schedule: ScheduledEvents & DueEntries & TickMemory

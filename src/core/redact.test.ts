@@ -7,6 +7,12 @@ describe('redactText', () => {
     ['redis://:hunter2@host and amqp://b:hunter3@h', 'redis://:****@host and amqp://b:****@h'],
     ['redis://host:6379, ask ann@example.com', 'redis://host:6379, ask ann@example.com'],
     ['https://a.b/c:d@e', 'https://a.b/c:d@e'],
+    ['redis://ann:p@ss@host', 'redis://ann:****@host'],
+    ['GET /x?page=2&access_token=hunter2&b=1', 'GET /x?page=2&access_token=****&b=1'],
+    ['host=db password=hunter2 user=ann', 'host=db password=**** user=ann'],
+    ['authorization: Bearer hunter2hunter2hunter2', 'authorization: Bearer ****'],
+    [`the key mr_0123abcd_${'Aa0-_'.repeat(9).slice(0, 43)} leaked`, 'the key mr_0123abcd_**** leaked'],
+    ['the token eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln expired', 'the token **** expired'],
   ])('%s', (text, shown) => expect(redactText(text)).toBe(shown))
 
   it('gets through text that a careless pattern would choke on', () => {

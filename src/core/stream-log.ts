@@ -80,6 +80,8 @@ export interface Membership {
   start?: string
   /** How long a consumer of other software may be silent about an entry before it is claimed from it. */
   minIdleMs?: number
+  /** Longest pause between two looks for entries that a consumer of other software left behind. */
+  claimIntervalMs?: number
   /** How long after its last heartbeat a consumer of ours counts as dead. */
   deadAfterMs?: number
   /**

@@ -8,12 +8,14 @@ import { run } from './run.ts'
 
 export interface DebianPackage {
   /** For people. */
-  software: 'Redis' | 'Valkey'
+  software: 'Redis' | 'Valkey' | 'Prometheus'
   names: string[]
   /** Such as `redis-server`, in `usr/bin`. */
   program: string
   /** Whether to look in the release's backports too. */
   backports: boolean
+  /** How much is downloaded, about, for people who wait for it. */
+  megabytes: number
 }
 
 export const REDIS_PACKAGE: DebianPackage = {
@@ -21,6 +23,7 @@ export const REDIS_PACKAGE: DebianPackage = {
   names: ['redis-server', 'redis-tools'],
   program: 'redis-server',
   backports: false,
+  megabytes: 4,
 }
 
 export const VALKEY_PACKAGE: DebianPackage = {
@@ -28,6 +31,15 @@ export const VALKEY_PACKAGE: DebianPackage = {
   names: ['valkey-server', 'valkey-tools'],
   program: 'valkey-server',
   backports: true,
+  megabytes: 4,
+}
+
+export const PROMETHEUS_PACKAGE: DebianPackage = {
+  software: 'Prometheus',
+  names: ['prometheus'],
+  program: 'prometheus',
+  backports: false,
+  megabytes: 40,
 }
 
 export interface Unpacked {
@@ -68,7 +80,7 @@ export async function unpackedServer(
 
 /** Renamed into place as the last step, so that a killed download leaves nothing that looks like an engine. */
 async function fetchPackage(
-  { software, names, backports }: DebianPackage,
+  { software, names, backports, megabytes }: DebianPackage,
   target: string,
   path: string | undefined,
   onProgress: (line: string) => void,
@@ -82,7 +94,7 @@ async function fetchPackage(
     const options = backports ? withBackports(work, await apt('apt-get', 'indextargets', ...SOURCES)) : []
     if (backports) await apt('apt-get', ...options, 'update')
     const wanted = [...names, ...librariesIn(await apt('apt-cache', ...options, 'depends', ...names))]
-    onProgress(`Fetching ${software}: downloading ${wanted.length} packages (once, about 4 MB) …`)
+    onProgress(`Fetching ${software}: downloading ${wanted.length} packages (once, about ${megabytes} MB) …`)
     await apt('apt-get', ...options, 'download', ...wanted)
     onProgress(`Fetching ${software}: unpacking …`)
     for (const file of readdirSync(work).filter((name) => name.endsWith('.deb'))) {
@@ -137,11 +149,11 @@ function withBackports(work: string, targets: string): string[] {
 
 /**
  * The libraries that the programs link to. They differ from release to release, and may be missing from a slim image;
- * libc stays the machine's own, which everything else here runs on.
+ * libc stays the machine's own, which everything else here runs on. Those for browsers are of no use without one.
  */
 function librariesIn(depends: string): string[] {
   const names = [...depends.matchAll(/^ {2}\|?Depends: ((?:lib|lua)\S+)/gm)].map(([, name]) => name!)
-  return [...new Set(names)].filter((name) => name !== 'libc6')
+  return [...new Set(names)].filter((name) => name !== 'libc6' && !name.startsWith('libjs-'))
 }
 
 function unpackedIn(root: string, program: string): Unpacked {

@@ -67,7 +67,7 @@ export async function postgresServer(dir: string, options: PostgresOptions): Pro
 }
 
 /** `dataDir` tells ours from another server that has the port. */
-async function probePostgres(url: string, dataDir: string): Promise<Health> {
+export async function probePostgres(url: string, dataDir: string): Promise<Health> {
   const client = new Client({
     connectionString: url,
     connectionTimeoutMillis: PROBE_MS,

@@ -5,6 +5,7 @@ import { ownerOf } from './account.ts'
 import { askRedis, infoOf, ReplyError } from './ask-redis.ts'
 import { findRedis, type RedisOptions, type RedisProgram } from './redis-program.ts'
 import type { Health, Server } from './server.ts'
+import type { TestTls } from './tls-files.ts'
 
 // Off, so that the arguments stay in the process table, where the life cycle finds them.
 export const KEEP_COMMAND_LINE = ['--set-proc-title', 'no']
@@ -35,16 +36,16 @@ export function redisServer(
       const args = [...LOCAL_AND_COMPLETE, ...DURABLE, ...KEEP_COMMAND_LINE]
       return { file, args, env, account: ownerOf(dataDir), origin, software }
     },
-    probe: probeRedis,
+    probe: (pid, port) => probeRedis(pid, port),
     url: (port) => `redis://127.0.0.1:${port}`,
   }
 }
 
-async function probeRedis(pid: number, port: number): Promise<Health> {
+export async function probeRedis(pid: number, port: number, tls?: TestTls): Promise<Health> {
   try {
     // Another server may hold the port, while ours is about to find out.
-    if ((await infoOf(port, 'server')).get('process_id') !== String(pid)) return 'silent'
-    await askRedis(port, ['PING'])
+    if ((await infoOf(port, 'server', tls)).get('process_id') !== String(pid)) return 'silent'
+    await askRedis(port, ['PING'], undefined, tls)
     return 'ready'
   } catch (error) {
     return error instanceof ReplyError ? 'starting' : 'silent'

@@ -13,7 +13,7 @@ import { until } from './until.ts'
 const SLOTS = 16_384
 const PATIENCE_MS = 40_000
 
-export interface TestClusterOptions extends TestRedisOptions {
+export interface TestClusterOptions extends Omit<TestRedisOptions, 'tls'> {
   /** Default: 3. */
   masters?: number
   /** Default: 1. */

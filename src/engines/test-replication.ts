@@ -7,7 +7,7 @@ const PATIENCE_MS = 20_000
 /** A new replica waits for no others to share the transfer with. */
 const AT_ONCE = ['--repl-diskless-sync-delay', '0']
 
-export interface TestReplicasOptions extends TestRedisOptions {
+export interface TestReplicasOptions extends Omit<TestRedisOptions, 'tls'> {
   /** Default: 1. */
   replicas?: number
 }

@@ -21,7 +21,7 @@ const PERIODS = {
   beginning: { hello: 100, info: 500 },
 }
 
-export interface TestSentinelOptions extends TestRedisOptions {
+export interface TestSentinelOptions extends Omit<TestRedisOptions, 'tls'> {
   /** Default: 2. */
   replicas?: number
   /** Default: 3. Most of them have to agree that the master is down. */

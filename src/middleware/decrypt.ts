@@ -1,5 +1,5 @@
 import { toJson } from '../core/codec.ts'
-import type { Delivery, Middleware } from '../core/delivery.ts'
+import type { Middleware } from '../core/delivery.ts'
 import { InvalidError, MillraceError } from '../core/errors.ts'
 import type { Event } from '../core/event.ts'
 import { NotYet } from '../core/not-yet.ts'
@@ -41,18 +41,36 @@ export function decrypt(ring: KeyRing, { from, allowPlaintext = false }: Decrypt
       { path: 'from', message: 'must name at least one stream, or be left out' },
     ])
   return (next) => async (delivery) => {
-    const { event, stream } = delivery
-    const written = event.headers[ENCRYPTION]
-    if (written === undefined && allowPlaintext) return next(delivery)
-    if (written === undefined)
-      throw new MillraceError(
-        'EVENT_INVALID',
-        `${event.type} is not encrypted, and decrypt lets nothing pass that is not, unless allowPlaintext is true`,
-      )
-    const encryption = readEncryption(written)
-    checkOrigin(encryption, event, from ?? [stream])
-    await next(withEvent(delivery, await open(ring, encryption, delivery)))
+    const { event, stream, attempt } = delivery
+    const open = await decryptEvent(ring, event, { from: from ?? [stream], allowPlaintext, attempt })
+    await next(open === event ? delivery : withEvent(delivery, open))
   }
+}
+
+/**
+ * The same for one event, outside of any delivery: the event decrypted, or itself where it was not encrypted.
+ *
+ * @throws MillraceError `EVENT_UNDECODABLE`, `EVENT_INVALID`, or `ENCRYPTION_KEY_UNKNOWN` for a key that may yet come
+ */
+export async function decryptEvent(
+  ring: KeyRing,
+  event: Event,
+  {
+    from,
+    allowPlaintext = false,
+    attempt = 1,
+  }: DecryptOptions & { from: readonly string[]; attempt?: number },
+): Promise<Event> {
+  const written = event.headers[ENCRYPTION]
+  if (written === undefined && allowPlaintext) return event
+  if (written === undefined)
+    throw new MillraceError(
+      'EVENT_INVALID',
+      `${event.type} is not encrypted, and decrypt lets nothing pass that is not, unless allowPlaintext is true`,
+    )
+  const encryption = readEncryption(written)
+  checkOrigin(encryption, event, from)
+  return open(ring, encryption, event, attempt)
 }
 
 /** Bound to the ciphertext, so what stands in the header is what was encrypted or nothing opens. */
@@ -68,9 +86,9 @@ function checkOrigin({ stream, id }: Encryption, event: Event, from: readonly st
 async function open(
   ring: KeyRing,
   { algorithm, key: id, iv }: Encryption,
-  delivery: Delivery,
+  event: Event,
+  attempt: number,
 ): Promise<Event> {
-  const { event, attempt } = delivery
   const key = algorithm === ALGORITHM ? await ring.find(id) : undefined
   if (!key)
     throw new NotYet(

@@ -2,6 +2,7 @@ import type { AuditFact, AuditTrail } from '../core/audit.ts'
 import { MillraceError } from '../core/errors.ts'
 import { noLog, type Log } from '../core/service.ts'
 import type { Entry } from '../core/stream-log.ts'
+import type { Tracing } from '../core/tracing.ts'
 import { toAuditRow, type AuditRow } from './audit-row.ts'
 import { AuditWriter } from './audit-writer.ts'
 import type { Database } from './database.ts'
@@ -33,9 +34,9 @@ export class PostgresAuditTrail implements AuditTrail {
   readonly #underWay = new Set<Promise<void>>()
   #closed = false
 
-  constructor(database: Database, log: Log = noLog) {
+  constructor(database: Database, log: Log = noLog, tracing?: Tracing) {
     this.#database = database
-    this.#writer = new AuditWriter(database, log)
+    this.#writer = new AuditWriter(database, log, tracing)
   }
 
   async record(facts: readonly AuditFact[]): Promise<void> {

@@ -1,8 +1,10 @@
 import type { Log } from '../core/service.ts'
+import type { Tracing } from '../core/tracing.ts'
 import { mergeRows, withoutPayload, type AuditRow } from './audit-row.ts'
 import { TELL, tellValues } from './audit-statement.ts'
 import type { Database } from './database.ts'
 import { isConflict, isRefusedValue } from './database-errors.ts'
+import { traced } from './traced.ts'
 
 /** How often one statement is tried that was rolled back for the sake of another transaction. */
 const MAX_TRIES = 5
@@ -11,10 +13,12 @@ const MAX_TRIES = 5
 export class AuditWriter {
   readonly #database: Database
   readonly #log: Log
+  readonly #tracing: Tracing | undefined
 
-  constructor(database: Database, log: Log) {
+  constructor(database: Database, log: Log, tracing?: Tracing) {
     this.#database = database
     this.#log = log
+    this.#tracing = tracing
   }
 
   /** Resolves when all are durable. Where it fails, some may be; writing them again does no harm. */
@@ -48,7 +52,7 @@ export class AuditWriter {
     const values = tellValues(rows)
     for (let attempt = 1; ; attempt++) {
       try {
-        await this.#database.query(TELL, values)
+        await traced(this.#tracing, 'INSERT', 'millrace_audit', () => this.#database.query(TELL, values))
         return
       } catch (error) {
         if (!isConflict(error) || attempt === MAX_TRIES) throw error

@@ -1,4 +1,5 @@
 import { MillraceError } from '../core/errors.ts'
+import { plainReason, tlsAdvice } from '../core/tls-faults.ts'
 
 const IS_IT_THERE = 'is it running, and are host and port in DATABASE_URL right?'
 const CHECK_LOGIN = 'check the user and the password in DATABASE_URL'
@@ -40,11 +41,27 @@ const MAX_DEPTH = 10
  */
 export function toDatabaseError(place: string, cause: unknown): MillraceError {
   const { code = '', message } = cause as { code?: string; message: string }
-  const advice = ADVICE[code] ?? (isSqlState(code) ? 'see the log of PostgreSQL' : IS_IT_THERE)
+  const general = ADVICE[code] ?? (isSqlState(code) ? 'see the log of PostgreSQL' : IS_IT_THERE)
+  const advice = adviceOnTls(message, cause) ?? general
   // Several addresses that all refused give an error without a message.
-  return new MillraceError('DATABASE_UNAVAILABLE', `PostgreSQL at ${place}: ${message || code}; ${advice}`, {
-    cause,
-  })
+  return new MillraceError(
+    'DATABASE_UNAVAILABLE',
+    `PostgreSQL at ${place}: ${plainReason(message) || code}; ${advice}`,
+    {
+      cause,
+    },
+  )
+}
+
+const ADVICE_ON_TLS: readonly [about: RegExp, advice: string][] = [
+  [/valid client certificate/, 'give DB_TLS_CERT and DB_TLS_KEY'],
+  [/no encryption/, 'it wants TLS, or does not let this user in from here: set DB_TLS_ENABLED'],
+  [/does not support SSL/, 'switch TLS on there (ssl = on), or leave DB_TLS_ENABLED and sslmode out'],
+]
+
+function adviceOnTls(message: string, cause: unknown): string | undefined {
+  const said = ADVICE_ON_TLS.find(([about]) => about.test(message))?.[1]
+  return said ?? tlsAdvice(cause, 'DB_TLS')
 }
 
 const isSqlState = (code: string): boolean => /^[0-9A-Z]{5}$/.test(code) && /\d/.test(code)

@@ -55,7 +55,7 @@ describe('a failure', () => {
   it.each(['postgres://user:hush-hush@[nonsense/', 'user:hush-hush@localhost:5432/x', ''])(
     'is told at once where the URL is none: %s',
     async (url) => {
-      const error = await databaseVersion(url).catch((error: unknown) => error)
+      const error = await databaseVersion({ url }).catch((error: unknown) => error)
       expect(error).toMatchObject({ code: 'CONFIGURATION_INVALID' })
       expect(inspect(error)).toContain('DATABASE_URL is not of the form')
       expect(inspect(error)).not.toContain('hush-hush')
@@ -65,7 +65,7 @@ describe('a failure', () => {
 
 describe('a database', () => {
   it('tells the version of the server', async () => {
-    expect(await databaseVersion(server.url)).toMatch(/^\d+\.\d+/)
+    expect(await databaseVersion({ url: server.url })).toMatch(/^\d+\.\d+/)
   })
 
   it('survives that an idle connection is cut, says so and connects again', async () => {

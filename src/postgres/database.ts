@@ -1,11 +1,19 @@
-import { Client, Pool, type ClientConfig, type PoolClient } from 'pg'
+import { Pool, type Client, type PoolClient } from 'pg'
 import { MillraceError } from '../core/errors.ts'
+import type { TlsSource } from '../core/tls.ts'
+import { checkTls, connectionsTo, type ConnectionMaker } from './database-connections.ts'
 import { toDatabaseError } from './database-errors.ts'
 import { keepListening, type ConnectionPool } from './transaction.ts'
 
 export interface DatabaseOptions {
   /** `postgres://user:password@host:port/database`. */
   url: string
+  /**
+   * Speak TLS, and check the certificate of the server and the host that it is made out for. What a function gives is
+   * asked for again with each connection; it must not throw once it has answered. Without it, `sslmode` and its like in
+   * the URL say what happens.
+   */
+  tls?: TlsSource | undefined
   /** Told when a connection breaks that nobody uses. It is replaced when one is needed. */
   onError?: (error: MillraceError) => void
   /** Connections at most (10); opened when they are needed. */
@@ -13,14 +21,9 @@ export interface DatabaseOptions {
 }
 
 const MAX_CONNECTIONS = 10
-const CONNECT_TIMEOUT_MS = 10_000
 const STATEMENT_TIMEOUT_MS = 30_000
 /** Long enough for a large index, or for another instance that is building one. */
 const LONG_STATEMENT_TIMEOUT_MS = 600_000
-/** The server cancels first and says so; past this the connection itself is taken for dead. */
-const REPLY_GRACE_MS = 5_000
-/** A process that is suspended in a transaction holds its locks no longer than this. */
-const IDLE_IN_TRANSACTION_TIMEOUT_MS = 60_000
 
 /** Runs one statement, or several without values in one transaction. Raises `DATABASE_UNAVAILABLE`. */
 export type Query = <Row extends object>(text: string, values?: unknown[]) => Promise<Row[]>
@@ -30,16 +33,17 @@ export type Query = <Row extends object>(text: string, values?: unknown[]) => Pr
  * nothing is tried twice by itself. Every wait has an end.
  */
 export class Database implements ConnectionPool {
-  readonly #url: string
+  readonly #connect: ConnectionMaker
   readonly #place: string
   readonly #pool: Pool
   #closing: Promise<void> | undefined
 
-  /** @throws MillraceError `CONFIGURATION_INVALID` when the URL is none */
-  constructor({ url, onError, maxConnections = MAX_CONNECTIONS }: DatabaseOptions) {
-    this.#url = url
+  /** @throws MillraceError `CONFIGURATION_INVALID` when the URL is none, or says something else about TLS */
+  constructor({ url, tls, onError, maxConnections = MAX_CONNECTIONS }: DatabaseOptions) {
     this.#place = placeOf(url)
-    this.#pool = new Pool({ ...connectionTo(url, STATEMENT_TIMEOUT_MS), max: maxConnections })
+    if (tls) checkTls(url, tls)
+    this.#connect = connectionsTo(url, tls)
+    this.#pool = new Pool({ ...this.#connect.pooled(STATEMENT_TIMEOUT_MS), max: maxConnections })
     // Without a listener a connection that breaks while idle would end the process.
     this.#pool.on('error', (cause) => onError?.(this.#explain(cause)))
     keepListening(this.#pool)
@@ -78,7 +82,7 @@ export class Database implements ConnectionPool {
 
   /** A connection besides the pool, for as long as it holds; whoever opens it ends it. */
   async openConnection(): Promise<Client> {
-    const client = new Client(connectionTo(this.#url, STATEMENT_TIMEOUT_MS))
+    const client = this.#connect.client(STATEMENT_TIMEOUT_MS)
     client.on('error', () => {}) // nobody can listen earlier
     try {
       await client.connect()
@@ -92,7 +96,7 @@ export class Database implements ConnectionPool {
   async session<T>(work: (query: Query) => Promise<T>): Promise<T> {
     let client: Client | undefined
     try {
-      client = new Client(connectionTo(this.#url, LONG_STATEMENT_TIMEOUT_MS))
+      client = this.#connect.client(LONG_STATEMENT_TIMEOUT_MS)
       client.on('error', () => {}) // the statement that fails by it says so
       await client.connect()
       return await work(this.#queryOn(client))
@@ -122,23 +126,13 @@ export class Database implements ConnectionPool {
 }
 
 /** The version of the server, such as `18.4`, for whoever wants to know no more than that it is there. */
-export async function databaseVersion(url: string): Promise<string> {
-  const database = new Database({ url })
+export async function databaseVersion(options: Pick<DatabaseOptions, 'url' | 'tls'>): Promise<string> {
+  const database = new Database(options)
   return database.session(async (query) => {
     const [row] = await query<{ server_version: string }>('SHOW server_version')
     return row!.server_version
   })
 }
-
-const connectionTo = (url: string, statementTimeoutMs: number): ClientConfig => ({
-  connectionString: url,
-  application_name: 'millrace',
-  keepAlive: true,
-  connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-  statement_timeout: statementTimeoutMs,
-  query_timeout: statementTimeoutMs + REPLY_GRACE_MS,
-  idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
-})
 
 /** Such as `db.example:5432/orders`: what may be shown of a URL. */
 function placeOf(url: string): string {

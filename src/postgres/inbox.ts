@@ -3,16 +3,20 @@ import { InvalidError, MillraceError, toError } from '../core/errors.ts'
 import { viewOf } from '../core/with-event.ts'
 import { pause } from '../core/pause.ts'
 import { noLog, type Log } from '../core/service.ts'
+import type { Tracing } from '../core/tracing.ts'
 import { isConflict } from './database-errors.ts'
 import { claimDeliveries } from './inbox-statement.ts'
 import { Permits } from './permits.ts'
 import { runTransaction, TransactionLost, type Isolation } from './run-transaction.ts'
+import { traced } from './traced.ts'
 import { keepListening, type ConnectionPool, type SqlClient, type Transaction } from './transaction.ts'
 
 export interface InboxOptions {
   /** Transactions at once (8); further deliveries wait. Leave some connections of the pool to others. */
   maxTransactions?: number
   log?: Log
+  /** Makes a span of each transaction. */
+  tracing?: Tracing | undefined
 }
 
 export interface TransactionOptions {
@@ -47,13 +51,14 @@ export class Inbox {
   readonly #pool: ConnectionPool
   readonly #permits: Permits
   readonly #log: Log
+  readonly #tracing: Tracing | undefined
 
   /**
    * @param pool of the database in which Millrace keeps its tables, which have to be in the search path; a `Pool` of
    *   `pg` of your own, for handlers that share its settings
    * @throws InvalidError `CONFIGURATION_INVALID`
    */
-  constructor(pool: ConnectionPool, { maxTransactions = 8, log = noLog }: InboxOptions = {}) {
+  constructor(pool: ConnectionPool, { maxTransactions = 8, log = noLog, tracing }: InboxOptions = {}) {
     if (!Number.isInteger(maxTransactions) || maxTransactions < 1) {
       const message = `must be a whole number from 1 on, not ${maxTransactions}`
       throw new InvalidError('CONFIGURATION_INVALID', 'the inbox can not work like this', [
@@ -64,6 +69,7 @@ export class Inbox {
     keepListening(pool)
     this.#permits = new Permits(maxTransactions)
     this.#log = log
+    this.#tracing = tracing
   }
 
   /**
@@ -128,7 +134,10 @@ export class Inbox {
       starts++
       await handle(fresh.map(withoutProduce), tx)
     }
-    const transaction = () => runTransaction(this.#pool, work, { ...options, signal })
+    const transaction = () =>
+      traced(this.#tracing, 'TRANSACTION', 'millrace_inbox', () =>
+        runTransaction(this.#pool, work, { ...options, signal }),
+      )
     for (let failures = 1; ; failures++) {
       const startsBefore = starts
       try {

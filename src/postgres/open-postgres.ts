@@ -3,7 +3,9 @@ import { InvalidError, type Issue } from '../core/errors.ts'
 import type { PrepareEvents } from '../core/outbox.ts'
 import type { ProcessedEvents } from '../core/processed-events.ts'
 import { noLog, type Log } from '../core/service.ts'
+import type { Tracing } from '../core/tracing.ts'
 import type { StreamLog } from '../core/stream-log.ts'
+import type { TlsSource } from '../core/tls.ts'
 import { PostgresAuditTrail } from './audit-trail.ts'
 import { Database } from './database.ts'
 import { Inbox } from './inbox.ts'
@@ -17,11 +19,15 @@ import type { RelayOptions } from './relay-options.ts'
 export interface PostgresOptions {
   /** `postgres://user:password@host:port/database`. */
   url: string
+  /** Speak TLS, with the certificate of the server checked; for when the URL says nothing of it. */
+  tls?: TlsSource | undefined
   log?: Log
   /** Connections at most (10), besides one for each relay. Two of them the inbox leaves to others. */
   maxConnections?: number
   /** What events of the outbox go through (checked against their declaration): a publisher's, where it has middleware. */
   prepare?: PrepareEvents
+  /** Makes spans of the inbox, the outbox and the audit trail; see `openTelemetry`. Off by default. */
+  tracing?: Tracing | undefined
   /** How long the inbox knows what was processed, in ms (7 days): longer than any entry is pending. */
   inboxKeepMs?: number
 }
@@ -55,22 +61,26 @@ const RELAY_STOP_MS = 5_000
  * const { audit, inbox, outbox, relay, close } = await openPostgres({ url: 'postgres://postgres@localhost:5432/orders' })
  */
 export async function openPostgres(options: PostgresOptions): Promise<Postgres> {
-  const { url, log, maxConnections, inboxKeepMs, prepare } = resolvePostgresOptions(options)
+  const { url, tls, log, tracing, maxConnections, inboxKeepMs, prepare } = resolvePostgresOptions(options)
   const onError = (error: Error) =>
     log.warn({ error }, 'a connection to PostgreSQL broke; the next one is new')
-  const database = new Database({ url, onError, maxConnections })
+  const database = new Database({ url, tls, onError, maxConnections })
   await migrate(database)
-  const audit = new PostgresAuditTrail(database, log)
+  const audit = new PostgresAuditTrail(database, log, tracing)
   const pruner = new InboxPruner(database, log, inboxKeepMs)
   await pruner.start()
   const relays: OutboxRelay[] = []
   return {
     audit,
     events: new PostgresProcessedEvents(database),
-    inbox: new Inbox(database, { log, maxTransactions: Math.max(1, maxConnections - LEFT_TO_OTHERS) }),
-    outbox: new Outbox(database, prepare),
+    inbox: new Inbox(database, {
+      log,
+      tracing,
+      maxTransactions: Math.max(1, maxConnections - LEFT_TO_OTHERS),
+    }),
+    outbox: new Outbox(database, prepare, tracing),
     relay(streamLog, relayOptions) {
-      const relay = new OutboxRelay(database, streamLog, { ...relayOptions, log })
+      const relay = new OutboxRelay(database, streamLog, { ...relayOptions, log, tracing })
       relays.push(relay)
       return relay
     },

@@ -2,6 +2,7 @@ import { MillraceError, toError } from '../core/errors.ts'
 import { pause } from '../core/pause.ts'
 import { noLog, type Log, type Service } from '../core/service.ts'
 import type { StreamLog } from '../core/stream-log.ts'
+import type { Tracing } from '../core/tracing.ts'
 import type { Database } from './database.ts'
 import { Notifications } from './notifications.ts'
 import { PARTITIONS } from './outbox-row.ts'
@@ -10,6 +11,7 @@ import { PublishedPositions, readTelling } from './published-positions.ts'
 import { resolveRelayOptions, type RelayOptions } from './relay-options.ts'
 import { relayPartition, type Pass } from './relay-pass.ts'
 import { runTransaction } from './run-transaction.ts'
+import { traced } from './traced.ts'
 
 const MIN_PAUSE_MS = 50
 const MAX_PAUSE_MS = 1_000
@@ -38,6 +40,7 @@ export class OutboxRelay implements Service {
   readonly #log: StreamLog
   readonly #messages: Log
   readonly #options: Required<RelayOptions>
+  readonly #tracing: Tracing | undefined
   readonly #positions = new PublishedPositions()
   readonly #notifications: Notifications
   readonly #stopping = new AbortController()
@@ -50,8 +53,13 @@ export class OutboxRelay implements Service {
   #wake = new AbortController()
 
   /** @throws InvalidError `CONFIGURATION_INVALID` */
-  constructor(database: Database, log: StreamLog, options: RelayOptions & { log?: Log } = {}) {
-    const { log: messages = noLog, ...relayOptions } = options
+  constructor(
+    database: Database,
+    log: StreamLog,
+    options: RelayOptions & { log?: Log; tracing?: Tracing | undefined } = {},
+  ) {
+    const { log: messages = noLog, tracing, ...relayOptions } = options
+    this.#tracing = tracing
     this.#database = database
     this.#log = log
     this.#messages = messages
@@ -137,11 +145,11 @@ export class OutboxRelay implements Service {
 
   async #relay(partition: number): Promise<number> {
     const relay = { log: this.#log, messages: this.#messages, options: this.#options }
-    const { moved, published, outage } = await runTransaction<Pass>(
-      this.#database,
-      (tx) => relayPartition(tx, partition, relay),
-      { signal: this.#cutting.signal },
-    )
+    const pass = () =>
+      runTransaction<Pass>(this.#database, (tx) => relayPartition(tx, partition, relay), {
+        signal: this.#cutting.signal,
+      })
+    const { moved, published, outage } = await traced(this.#tracing, 'TRANSACTION', 'millrace_outbox', pass)
     this.#status.published += published.length
     this.#positions.learn(published)
     if (published.length > 0) this.#failures = 0

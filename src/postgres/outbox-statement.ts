@@ -28,6 +28,14 @@ export const DUE_PARTITIONS = `
     WHERE event.partition = partition.partition AND failed_at IS NULL AND due_at <= now()
   )`
 
+/** How long ago the oldest waiting row was added, in ms, by the first of each partition: however many wait. */
+export const OLDEST_AGE = `
+  SELECT greatest(extract(epoch FROM clock_timestamp() - min(first.created_at)) * 1000, 0)::float8 AS age
+  FROM generate_series(0, $1 - 1) AS partition CROSS JOIN LATERAL (
+    SELECT created_at FROM millrace_outbox AS event
+    WHERE event.partition = partition.partition AND failed_at IS NULL ORDER BY id LIMIT 1
+  ) AS first`
+
 export interface OutboxRow {
   id: string
   stream: string

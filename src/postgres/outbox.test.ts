@@ -135,6 +135,7 @@ describe('its keeper', () => {
 
   it('knows how many wait, for how long, and how many were given up', async () => {
     expect(await outbox.status()).toEqual({ waiting: 0, oldestAgeMs: 0, failed: 0 })
+    expect(await outbox.oldestAgeMs()).toBe(0)
     const [first] = await addNumbers(database, outbox, target, [{ data: 1 }, { data: 2 }, { data: 3 }])
     await fail([first!])
     await queryOnce(url, `UPDATE millrace_outbox SET created_at = now() - interval '1 minute' WHERE id = 2`)
@@ -142,6 +143,7 @@ describe('its keeper', () => {
     expect(counts).toEqual({ waiting: 2, failed: 1 })
     expect(oldestAgeMs).toBeGreaterThanOrEqual(60_000)
     expect(oldestAgeMs).toBeLessThan(600_000)
+    expect(Math.abs((await outbox.oldestAgeMs()) - oldestAgeMs)).toBeLessThan(60_000)
   })
 
   it('lists what was given up in pages, retries and discards it, and nothing else', async () => {

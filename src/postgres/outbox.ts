@@ -8,9 +8,11 @@ import {
   type Schemas,
   type StreamDeclaration,
 } from '../core/stream.ts'
+import type { Tracing } from '../core/tracing.ts'
 import type { Database } from './database.ts'
-import { ADD, ADDED_CHANNEL } from './outbox-statement.ts'
-import { anyPartition, identified, toOutboxRow } from './outbox-row.ts'
+import { ADD, ADDED_CHANNEL, OLDEST_AGE } from './outbox-statement.ts'
+import { anyPartition, identified, PARTITIONS, toOutboxRow } from './outbox-row.ts'
+import { traced } from './traced.ts'
 import type { SqlClient } from './transaction.ts'
 
 const DEFAULT_PAGE = 100
@@ -27,11 +29,13 @@ const DEFAULT_PAGE = 100
 export class Outbox implements OutboxKeeper {
   readonly #database: Database
   readonly #prepare: PrepareEvents
+  readonly #tracing: Tracing | undefined
 
   /** @param prepare of a publisher with middleware, so that what it encrypts is encrypted here as well */
-  constructor(database: Database, prepare: PrepareEvents = checkAll) {
+  constructor(database: Database, prepare: PrepareEvents = checkAll, tracing?: Tracing) {
     this.#database = database
     this.#prepare = prepare
+    this.#tracing = tracing
   }
 
   /**
@@ -60,14 +64,15 @@ export class Outbox implements OutboxKeeper {
     if (prepared.length === 0) return []
     const loose = anyPartition()
     const rows = prepared.map((event) => toOutboxRow(stream.name, event, loose))
-    await client.query(ADD, [
+    const columns = [
       rows.map((row) => row.partition),
       rows.map((row) => row.stream),
       rows.map((row) => row.key),
       rows.map((row) => row.eventId),
       rows.map((row) => row.idempotencyKey),
       rows.map((row) => row.fields),
-    ])
+    ]
+    await traced(this.#tracing, 'INSERT', 'millrace_outbox', async () => client.query(ADD, columns))
     return rows.map((row) => row.eventId)
   }
 
@@ -82,6 +87,12 @@ export class Outbox implements OutboxKeeper {
         ), 0)::float8 AS "oldestAgeMs"`,
     )
     return row!
+  }
+
+  /** How long the oldest event waits to be published, in ms; 0 when none waits. It costs little, unlike `status`. */
+  async oldestAgeMs(): Promise<number> {
+    const [row] = await this.#database.query<{ age: number | null }>(OLDEST_AGE, [PARTITIONS])
+    return row?.age ?? 0
   }
 
   async failed({ limit = DEFAULT_PAGE, after = '0' } = {}): Promise<FailedOutboxEvent[]> {

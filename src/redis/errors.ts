@@ -1,5 +1,6 @@
 import { ClientClosedError, ClientOfflineError, ErrorReply } from '@redis/client'
 import { MillraceError } from '../core/errors.ts'
+import { plainReason, tlsAdvice } from '../core/tls-faults.ts'
 
 /** What a failed command wants done before it is tried again. */
 export type Remedy =
@@ -69,7 +70,9 @@ export const closedError = (): MillraceError =>
 
 /** @param why what the last attempt to connect failed with, and where to */
 export const offlineError = (cause?: unknown, why?: string): MillraceError => {
-  const message = `there is no connection to Redis${why ? ` (${why})` : ''}; nothing was sent`
+  const reason = why ? ` (${plainReason(why)})` : ''
+  const advice = tlsAdvice(cause, TLS_VARIABLES)
+  const message = `there is no connection to Redis${reason}; nothing was sent${advice ? `. ${advice}` : ''}`
   return new MillraceError('REDIS_UNAVAILABLE', message, { cause })
 }
 
@@ -77,22 +80,40 @@ export const offlineError = (cause?: unknown, why?: string): MillraceError => {
 export function toCommandError(cause: unknown): MillraceError {
   const { message } = cause as Error
   if (cause instanceof ErrorReply)
-    return new MillraceError('REDIS_REFUSED', `Redis refused: ${message}`, { cause })
+    return new MillraceError('REDIS_REFUSED', `Redis refused: ${message}${adviceOnRights(message)}`, {
+      cause,
+    })
   if (cause instanceof ClientOfflineError || cause instanceof ClientClosedError) {
     return offlineError(cause)
   }
   return new MillraceError('REDIS_UNCERTAIN', `the reply of Redis was lost: ${message}`, { cause })
 }
 
+const RIGHTS = 'docs/security.md lists the rights of each kind of user'
+
+/** A script that lacks a right does not say for which command. */
+function adviceOnRights(message: string): string {
+  const [, command] = /^NOPERM .*the '([^']+)' command/.exec(message) ?? []
+  if (command) return `; grant it (ACL SETUSER … +${command}): ${RIGHTS}`
+  if (/^NOPERM|The user executing the script can't/.test(message))
+    return `; ACL LOG 1 says which command or key it lacks: ${RIGHTS}`
+  return ''
+}
+
 /** Why no connection came about; `shown` says where to, without secrets. */
 export function toConnectError(shown: string, cause: unknown): MillraceError {
   const { code, message } = cause as NodeJS.ErrnoException
-  const reason = (message || String(code)).replace(/\.$/, '')
-  const text = `Redis can't be reached at ${shown}: ${reason}. ${adviceFor(reason)}`
+  const reason = plainReason(message || String(code)).replace(/\.$/, '')
+  const tls = tlsAdvice(cause, TLS_VARIABLES)
+  const text = `Redis can't be reached at ${shown}: ${reason}. ${tls ? `${tls}.` : adviceFor(reason)}`
   return new MillraceError('REDIS_UNAVAILABLE', text, { cause })
 }
 
+const TLS_VARIABLES = 'REDIS_TLS'
+
 const ADVICE: readonly [about: RegExp, advice: string][] = [
+  [/no answer within/, 'Is it running, and do both ends speak TLS (rediss:, REDIS_TLS_ENABLED), or neither?'],
+  [/ECONNRESET|closed unexpectedly/, 'Does that port want TLS (rediss:, REDIS_TLS_ENABLED)?'],
   [/NOPERM/, 'Grant the user that command (ACL SETUSER).'],
   [/WRONGPASS|NOAUTH|AUTH/, 'Are the user and the password right?'],
   [/No such master/, 'Is that what the Sentinels call it?'],

@@ -51,6 +51,7 @@ export class RetentionService implements Service {
   readonly #stopping = new AbortController()
   #running: Promise<void> = Promise.resolve()
   #started = false
+  #lastLoopAt = 0
 
   /** @throws InvalidError `CONFIGURATION_INVALID` for an interval that is none */
   constructor(retention: Retention, options: RetentionServiceOptions = {}) {
@@ -81,6 +82,11 @@ export class RetentionService implements Service {
     return [...this.#watched.values()].map(({ status }) => status)
   }
 
+  /** When the loop last came round, in ms since 1970. */
+  get lastLoopAt(): number {
+    return this.#lastLoopAt
+  }
+
   async start(): Promise<void> {
     if (this.#started) return
     this.#started = true
@@ -100,8 +106,10 @@ export class RetentionService implements Service {
       let backlog = false
       for (const watched of this.#watched.values()) {
         if (signal.aborted) return
+        this.#lastLoopAt = Date.now()
         backlog = (await this.#turn(watched)) || backlog
       }
+      this.#lastLoopAt = Date.now()
       if (!backlog) await pause(this.#intervalMs, signal)
     }
   }

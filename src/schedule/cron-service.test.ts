@@ -352,3 +352,55 @@ describe('stopping', () => {
 function raise(): never {
   throw new TypeError('no data')
 }
+
+describe('plans', () => {
+  test('switch a job off and on; ticks while it was off do not exist, after a restart neither', async () => {
+    const clock = new FakeClock(START)
+    const often = declare('* * * * * *', { catchUp: 'last' })
+    const service = await start(clock, [often])
+    await clock.advance(2_000)
+    service.replan({ [often.name]: { enabled: false } })
+    await clock.advance(5_000)
+    const before = iso(await published(often))
+    expect(before).toEqual(['2026-01-28T10:00:01.000Z', '2026-01-28T10:00:02.000Z'])
+    service.replan({})
+    await service.stop(1_000)
+    const again = await start(clock, [often])
+    await clock.advance(2_000)
+    expect(iso(await published(often)).slice(2)).toEqual([
+      '2026-01-28T10:00:08.000Z',
+      '2026-01-28T10:00:09.000Z',
+    ])
+    expect(again.status.published).toBe(2)
+  })
+
+  test('give a job another schedule, in its time zone, and leave the others alone', async () => {
+    const clock = new FakeClock(START)
+    const [one, other] = [
+      declare({ everyMs: 1_000 }, { timezone: 'Asia/Kolkata' }),
+      declare({ everyMs: 4_000 }),
+    ]
+    const service = await start(clock, [one, other])
+    await clock.advance(1_500)
+    service.replan({ [one.name]: { cron: '5 30 15 * * *' } })
+    await clock.advance(9_000)
+    expect(iso(await published(one))).toEqual(['2026-01-28T10:00:01.000Z', '2026-01-28T10:00:05.000Z'])
+    expect(iso(await published(other))).toEqual(['2026-01-28T10:00:04.000Z', '2026-01-28T10:00:08.000Z'])
+  })
+
+  test('that are there before the start count from the start', async () => {
+    const clock = new FakeClock(START)
+    const [off, bad] = [declare({ everyMs: 1_000 }), declare({ everyMs: 1_000 })]
+    const service = new CronService([off, bad], publish, memory, { clock: clock.view() })
+    services.push(service)
+    service.replan({
+      [off.name]: { enabled: false },
+      [bad.name]: { cron: 'nonsense' },
+      stranger: { enabled: false },
+    })
+    await service.start()
+    await clock.advance(1_500)
+    expect(await published(off)).toEqual([])
+    expect(iso(await published(bad))).toEqual(['2026-01-28T10:00:01.000Z'])
+  })
+})

@@ -6,7 +6,7 @@ import type { NewEvent } from '../core/event.ts'
 import { refuseTwice } from './unique-names.ts'
 import { systemClock, type Clock } from './clock.ts'
 import { dueTicks } from './due-ticks.ts'
-import type { JobDeclaration } from './job.ts'
+import { planned, type JobDeclaration, type JobPlan } from './job.ts'
 import { streamOf, tickEvent } from './tick-event.ts'
 
 /** Publishes events to a stream by its name: a position for each, or why it was not written, as `StreamLog.append`. */
@@ -36,7 +36,7 @@ const REMEMBER_MS = 1_000
 
 /** A job, up to when its ticks are done, and when the next one comes. */
 interface Course {
-  readonly job: JobDeclaration
+  job: JobDeclaration
   since: number
   nextAt: number
 }
@@ -62,6 +62,7 @@ export class CronService implements Service {
   readonly #clock: Clock
   readonly #stopping = new AbortController()
   #started: Promise<void> | undefined
+  readonly #plans = new Map<string, JobPlan>()
   #courses: Course[] = []
   #loop: Promise<void> = Promise.resolve()
   readonly #toRemember = new Map<string, number>()
@@ -88,6 +89,37 @@ export class CronService implements Service {
     return { published: this.#published, lastLoopAt: this.#lastLoopAt }
   }
 
+  /**
+   * Jobs run by these plans from now on, by their names, and all others as they are declared. A job whose plan changes
+   * has missed nothing; while it is off its ticks do not exist. A plan that is impossible is told, and not followed.
+   */
+  replan(plans: Readonly<Record<string, JobPlan>>): void {
+    for (const declared of this.#jobs) {
+      const plan = Object.hasOwn(plans, declared.name) ? plans[declared.name]! : {}
+      if (isSame(plan, this.#plans.get(declared.name) ?? {})) continue
+      this.#plans.set(declared.name, plan)
+      const course = this.#courses.find(({ job }) => job.name === declared.name)
+      if (course) this.#replanOne(course, declared)
+    }
+  }
+
+  #replanOne(course: Course, declared: JobDeclaration): void {
+    const now = this.#clock.now()
+    Object.assign(course, courseOf(this.#planned(declared), now))
+    // After a restart as well, none of the ticks before this moment is made up for.
+    this.#toRemember.set(declared.name, now)
+  }
+
+  #planned(declared: JobDeclaration): JobDeclaration {
+    try {
+      return planned(declared, this.#plans.get(declared.name) ?? {})
+    } catch (error) {
+      const { name } = declared
+      this.#log.error({ error, job: name }, `the job "${name}" runs as declared: ${toError(error).message}`)
+      return declared
+    }
+  }
+
   /** Idempotent. */
   start(): Promise<void> {
     return (this.#started ??= this.#start())
@@ -97,7 +129,9 @@ export class CronService implements Service {
     const names = this.#jobs.map(({ name }) => name)
     const remembered = await this.#memory.recall(names)
     const now = this.#clock.now()
-    this.#courses = this.#jobs.map((job, at) => courseOf(job, Math.min(remembered[at] ?? now, now)))
+    this.#courses = this.#jobs.map((job, at) =>
+      courseOf(this.#planned(job), Math.min(remembered[at] ?? now, now)),
+    )
     const unknown = names.filter((_, at) => remembered[at] === undefined)
     await this.#memory.remember(new Map(unknown.map((name) => [name, now])))
     this.#loop = this.#run()
@@ -147,6 +181,8 @@ export class CronService implements Service {
       this.#log.warn(fields, `the job "${job.name}" has missed ticks since ${fields.missed}`)
     }
     const last = ticks.at(-1)
+    // It may run by another plan by now.
+    if (course.job !== job) return true
     if (last !== undefined) this.#toRemember.set(job.name, last)
     Object.assign(course, courseOf(job, now))
     return true
@@ -199,6 +235,9 @@ export class CronService implements Service {
     }
   }
 }
+
+const isSame = (one: JobPlan, other: JobPlan): boolean =>
+  one.cron === other.cron && (one.enabled ?? true) === (other.enabled ?? true)
 
 const courseOf = (job: JobDeclaration, since: number): Course => ({
   job,

@@ -18,7 +18,7 @@ export interface JobEvent {
 }
 
 export interface JobOptions {
-  /** In which the pattern is read, such as `Europe/Berlin` (UTC). */
+  /** In which the pattern is read, such as `Europe/Berlin` (UTC; in the service what TIMEZONE says). */
   timezone?: string
   /** How late a tick may still be published, in ms (60000): what a restart or an outage of Redis may take. */
   graceMs?: number
@@ -36,6 +36,9 @@ export interface JobOptions {
 
 export interface JobDeclaration {
   readonly name: string
+  readonly schedule: Schedule
+  /** Undefined where none was named. */
+  readonly timezone: string | undefined
   readonly timetable: Timetable
   readonly graceMs: number
   readonly catchUp: 'skip' | 'last'
@@ -46,7 +49,8 @@ export interface JobDeclaration {
 /** Half of the time for which an idempotency key is remembered by default: the other half is for clocks that differ. */
 const MAX_GRACE_MS = 300_000
 const MIN_GRACE_MS = 1_000
-const DEFAULTS = { timezone: 'UTC', graceMs: 60_000, catchUp: 'skip', overlap: 'queue' } as const
+const DEFAULT_TIMEZONE = 'UTC'
+const DEFAULTS = { graceMs: 60_000, catchUp: 'skip', overlap: 'queue' } as const
 
 /**
  * Declares a job. Each tick becomes one event, whatever number of instances run: with a handler on the stream
@@ -68,12 +72,35 @@ export function job(
   options: JobOptions = {},
 ): JobDeclaration {
   checkName('job name', name)
-  const { timezone, ...rest } = { ...DEFAULTS, ...options }
+  const { timezone, ...rest } = { timezone: undefined, ...DEFAULTS, ...options }
   const issues = [...optionIssues(rest), ...runIssues(run, rest.overlap)]
-  const table = collect(issues, () => timetable(schedule, timezone))
+  const table = collect(issues, () => timetable(schedule, timezone ?? DEFAULT_TIMEZONE))
   if (!table || issues.length > 0)
     throw new InvalidError('CONFIGURATION_INVALID', `the job "${name}" can't be scheduled`, issues)
-  return Object.freeze({ name, timetable: table, run, ...rest })
+  return Object.freeze({ name, schedule, timezone, timetable: table, run, ...rest })
+}
+
+/** The same job in this time zone, where it names none of its own. */
+export const inTimezone = (job: JobDeclaration, timezone: string): JobDeclaration =>
+  job.timezone === undefined ? { ...job, timezone, timetable: timetable(job.schedule, timezone) } : job
+
+/** How a job runs other than it is declared; what is left out stays. */
+export interface JobPlan {
+  /** A pattern that is read in the time zone of the job. */
+  readonly cron?: string
+  readonly enabled?: boolean
+}
+
+const NEVER: Timetable = { next: () => undefined, last: () => undefined }
+
+/**
+ * The same job by a plan.
+ *
+ * @throws InvalidError `CONFIGURATION_INVALID` with each field of the pattern at fault
+ */
+export function planned(job: JobDeclaration, { cron, enabled = true }: JobPlan): JobDeclaration {
+  const table = cron === undefined ? job.timetable : timetable(cron, job.timezone ?? DEFAULT_TIMEZONE)
+  return { ...job, schedule: cron ?? job.schedule, timetable: enabled ? table : NEVER }
 }
 
 function optionIssues({ graceMs, catchUp, overlap }: Required<Omit<JobOptions, 'timezone'>>): Issue[] {

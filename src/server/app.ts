@@ -1,19 +1,38 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
 import { noLog } from '../core/service.ts'
+import { gate } from './access.ts'
+import { clientAddress } from './client-address.ts'
 import { addDocumentRoutes } from './document-routes.ts'
 import type { ServerApp } from './endpoint.ts'
 import { envelope, timeLimit, type ServerEnv } from './envelope.ts'
 import { addHealthRoutes } from './health-routes.ts'
 import { HttpError } from './http-error.ts'
+import { measured } from './metrics-requests.ts'
+import { addMetricsRoute } from './metrics-route.ts'
+import { refuseOverload, type InFlightLimits } from './overload.ts'
 import type { ServerPorts } from './ports.ts'
 import { problemResponse } from './problem.ts'
 import { addProcessedRoutes } from './processed-routes.ts'
 import { addPublishRoutes, type PublishLimits } from './publish-routes.ts'
+import { addSettingsRoutes } from './settings-routes.ts'
+import { sameOrigin } from './same-origin.ts'
+import { addTestEventRoute } from './test-event-route.ts'
+import { addTokenKeysRoute } from './token-keys-route.ts'
+import { strictTransport } from './strict-transport.ts'
 
-export interface ServerOptions extends PublishLimits {
+export interface AppOptions {
   /** How long a request may take before it is answered with 504. */
   requestTimeoutMs: number
+  /** Addresses and networks (CIDR) whose word is taken for where a request came from. */
+  trustedProxies?: readonly string[]
 }
+
+export interface ServerOptions extends AppOptions, PublishLimits {
+  /** What may be under way at once (anything). */
+  inFlight?: InFlightLimits
+}
+
+const UNLIMITED: InFlightLimits = { requests: Infinity, bodyBytes: Infinity }
 
 /**
  * The HTTP API as a function from request to response. It never rejects: whatever goes wrong becomes an answer, and
@@ -24,18 +43,48 @@ export interface ServerOptions extends PublishLimits {
  * const response = await app.fetch(new Request('http://localhost/health'))
  */
 export function createServerApp(ports: ServerPorts, options: ServerOptions): ServerApp {
+  return createApp(ports, options, (app) => {
+    // Within the time limit: what was answered with 504 is under way still.
+    app.use(refuseOverload(ports, options.inFlight ?? UNLIMITED, options.batchBodyBytes))
+    addHealthRoutes(app, ports)
+    addMetricsRoute(app, ports)
+    addPublishRoutes(app, ports, options)
+    addProcessedRoutes(app, ports)
+    addTestEventRoute(app, ports)
+    addSettingsRoutes(app, ports, options)
+    addDocumentRoutes(app, ports)
+    addTokenKeysRoute(app, ports)
+  })
+}
+
+/** The same for a port of its own that only those reach who watch the service: health and metrics. */
+export function createMetricsApp(ports: ServerPorts, options: AppOptions): ServerApp {
+  return createApp(ports, options, (app) => {
+    addHealthRoutes(app, ports)
+    addMetricsRoute(app, ports)
+  })
+}
+
+function createApp(ports: ServerPorts, options: AppOptions, addRoutes: (app: ServerApp) => void): ServerApp {
   const app: ServerApp = new OpenAPIHono<ServerEnv>()
-  app.use(envelope, timeLimit(options.requestTimeoutMs))
-  addHealthRoutes(app, ports)
-  addPublishRoutes(app, ports, options)
-  addProcessedRoutes(app, ports)
-  addDocumentRoutes(app, ports)
+  const clients = clientAddress(options.trustedProxies ?? [])
+  app.use(
+    measured(ports),
+    envelope(ports),
+    strictTransport(clients),
+    gate(ports, clients),
+    sameOrigin,
+    timeLimit(options.requestTimeoutMs),
+  )
+  addRoutes(app)
   refuseOtherMethods(app)
   app.notFound((c) => problemResponse(notFound(c.req.path)))
   app.onError((error, c) => {
     const response = problemResponse(error)
     if (response.status === 500) {
-      const fields = { error, method: c.req.method, path: c.req.path, correlationId: c.get('correlationId') }
+      const { method, path } = c.req
+      const caller = c.get('caller')?.name
+      const fields = { error, method, path, caller, correlationId: c.get('correlationId') }
       ;(ports.log ?? noLog).error(fields, 'A request failed')
     }
     return response

@@ -1,20 +1,26 @@
 import { HttpError } from './http-error.ts'
 import { isDeeperThan } from '../core/json-depth.ts'
 
-const MAX_DEPTH = 64
 const JSON_TYPE = /^application\/json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?;?\s*$/i
 
+export interface JsonLimits {
+  /** As they come over the wire, whatever the headers say. */
+  bytes: number
+  /** How deep arrays and objects may stand in each other. */
+  depth: number
+}
+
 /**
- * The JSON in the body of a request, of at most `limitBytes` as they come over the wire, whatever the headers say.
+ * The JSON in the body of a request.
  *
  * @throws HttpError for another media type, a body that is too large, and what is no JSON or too deep
  */
-export async function readJson(request: Request, limitBytes: number): Promise<unknown> {
+export async function readJson(request: Request, { bytes, depth }: JsonLimits): Promise<unknown> {
   checkType(request.headers)
-  const text = decode(await readBytes(request, limitBytes))
+  const text = decode(await readBytes(request, bytes))
   if (text.trim() === '') throw new HttpError('BODY_INVALID', 'the body is empty; send JSON')
-  if (isDeeperThan(MAX_DEPTH, text)) {
-    throw new HttpError('BODY_INVALID', `the JSON is nested deeper than ${MAX_DEPTH} levels; flatten it`)
+  if (isDeeperThan(depth, text)) {
+    throw new HttpError('BODY_INVALID', `the JSON is nested deeper than ${depth} levels; flatten it`)
   }
   try {
     return JSON.parse(text)

@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi'
-import { addEndpoint, type ServerApp } from './endpoint.ts'
+import { addEndpoint, CREDENTIALS, type ServerApp } from './endpoint.ts'
 import { HttpError } from './http-error.ts'
 import type { ServerPorts } from './ports.ts'
 import { readSwaggerFile, SWAGGER_FILES } from './swagger-files.ts'
@@ -19,6 +19,8 @@ function addDescription(app: ServerApp, { service: { version } }: ServerPorts): 
     summary: 'This description',
     answers: { 200: { description: 'OpenAPI 3.1', schema: z.looseObject({ openapi: z.string() }) } },
   } as const
+  for (const [name, credential] of Object.entries(CREDENTIALS))
+    app.openAPIRegistry.registerComponent('securitySchemes', name, credential)
   let description: string | undefined
   addEndpoint(app, endpoint, (c) => {
     // Made when first asked for: all routes are known then, and the start need not wait for it.

@@ -11,7 +11,7 @@ export type ServerApp = OpenAPIHono<ServerEnv>
 
 /** One route: what it takes and answers, for its documentation and for the checks before its handler. */
 export interface Endpoint<Q extends z.ZodObject, H extends z.ZodObject, B extends z.ZodType> {
-  method: 'get' | 'post'
+  method: 'get' | 'post' | 'put' | 'patch' | 'delete'
   path: string
   tag: string
   summary: string
@@ -19,7 +19,7 @@ export interface Endpoint<Q extends z.ZodObject, H extends z.ZodObject, B extend
   scope?: Scope
   query?: Q
   headers?: H
-  body?: { schema: B; limitBytes: number }
+  body?: { schema: B; limitBytes: number; jsonDepth?: number }
   /** What it answers, by status; problems aside, which all routes answer alike. */
   answers: Record<number, { description: string; schema?: z.ZodType }>
 }
@@ -41,14 +41,27 @@ export function addEndpoint<Q extends z.ZodObject, H extends z.ZodObject, B exte
 ): void {
   app.openAPIRegistry.registerPath(documentation(endpoint))
   app.on(endpoint.method, endpoint.path, async (c) => {
-    const { query, headers, body } = endpoint
+    const { scope, query, headers, body } = endpoint
+    if (scope) c.get('authorize')(scope)
     const input = {
       query: checkNamed(query, (name) => c.req.query(name), 'the query'),
       headers: checkNamed(headers, (name) => c.req.header(name), 'the headers'),
-      body: body && check(body.schema, await readJson(c.req.raw, body.limitBytes), 'the body'),
+      body: body && check(body.schema, await receive(c, body), 'the body'),
     }
     return handle(c, input as Input<Q, H, B>)
   })
+}
+
+const DEFAULT_JSON_DEPTH = 64
+
+async function receive(
+  c: Context<ServerEnv>,
+  { limitBytes, jsonDepth = DEFAULT_JSON_DEPTH }: { limitBytes: number; jsonDepth?: number },
+): Promise<unknown> {
+  c.set('receiving', true)
+  const json = await readJson(c.req.raw, { bytes: limitBytes, depth: jsonDepth })
+  c.set('receiving', false)
+  return json
 }
 
 function checkNamed(
@@ -87,7 +100,7 @@ function summarize(faults: readonly Issue[]): string {
 function documentation<Q extends z.ZodObject, H extends z.ZodObject, B extends z.ZodType>(
   endpoint: Endpoint<Q, H, B>,
 ): RouteConfig {
-  const { method, path, tag, summary, query, headers, body } = endpoint
+  const { method, path, tag, summary, scope, query, headers, body } = endpoint
   const answers = Object.entries(endpoint.answers).map(([status, { description, schema }]) => [
     status,
     { description, ...(schema && { content: { 'application/json': { schema } } }) },
@@ -98,6 +111,7 @@ function documentation<Q extends z.ZodObject, H extends z.ZodObject, B extends z
     path,
     tags: [tag],
     summary,
+    ...(scope && { security: credentialsWith(scope) }),
     request: {
       ...(query && { query }),
       ...(headers && { headers }),
@@ -111,3 +125,17 @@ const PROBLEM_ANSWER = {
   description: 'What went wrong, as a problem (RFC 9457)',
   content: { 'application/problem+json': { schema: ProblemSchema } },
 }
+
+/** Either of them, with that scope (or `admin`). */
+const credentialsWith = (scope: Scope): Record<string, string[]>[] =>
+  Object.keys(CREDENTIALS).map((name) => ({ [name]: [scope] }))
+
+/** How a caller can say who it is, for the documentation. */
+export const CREDENTIALS = {
+  bearer: {
+    type: 'http',
+    scheme: 'bearer',
+    description: 'An API key (`mr_…`), or a token (JWT) of a service',
+  },
+  apiKey: { type: 'apiKey', in: 'header', name: 'X-Api-Key', description: 'An API key (`mr_…`)' },
+} as const

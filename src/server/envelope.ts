@@ -1,42 +1,93 @@
 import { randomUUID } from 'node:crypto'
-import type { MiddlewareHandler } from 'hono'
+import type { IncomingMessage } from 'node:http'
+import type { Context, MiddlewareHandler } from 'hono'
+import { routePath } from 'hono/route'
+import { correlated, isCorrelationId } from '../core/correlation.ts'
+import { noLog } from '../core/service.ts'
+import type { TracedAnswer } from '../core/tracing.ts'
+import type { Caller, Scope } from '../core/access.ts'
 import { HttpError } from './http-error.ts'
+import type { ServerPorts } from './ports.ts'
 
 /** What handlers find in the context of a request. */
 export interface ServerEnv {
-  Variables: { correlationId: string }
+  /** What came over a socket; missing where the app is called without one. */
+  Bindings: { incoming?: Pick<IncomingMessage, 'socket'> }
+  Variables: {
+    correlationId: string
+    /** Who makes the request, where that is known. */
+    caller?: Caller
+    /** Throws unless the caller may do that. */
+    authorize: (scope: Scope) => void
+    /** While the body is being read. */
+    receiving?: boolean
+  }
 }
 
 /** For an API, whose answers no browser should run, frame or keep. The documents set their own policy. */
 const HEADERS: readonly (readonly [string, string])[] = [
   ['cache-control', 'no-store'],
   ['content-security-policy', "default-src 'none'; frame-ancestors 'none'"],
+  ['cross-origin-opener-policy', 'same-origin'],
   ['cross-origin-resource-policy', 'same-origin'],
+  ['permissions-policy', 'camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()'],
   ['referrer-policy', 'no-referrer'],
   ['x-content-type-options', 'nosniff'],
   ['x-frame-options', 'DENY'],
 ]
 
-const CORRELATION_ID = /^[\w.:/+=@-]{1,128}$/
+/**
+ * Gives each request its correlation id, the caller's if it sent a harmless one, and each answer its headers. What is
+ * done for the request runs under the id, and in a span where there is tracing.
+ */
+export const envelope =
+  ({ log = noLog, tracing }: Pick<ServerPorts, 'log' | 'tracing'>): MiddlewareHandler<ServerEnv> =>
+  async (c, next) => {
+    const given = c.req.header('x-correlation-id') ?? c.req.header('x-request-id')
+    const correlationId = isCorrelationId(given) ? given : randomUUID()
+    c.set('correlationId', correlationId)
+    const start = performance.now()
+    const answer = async (): Promise<TracedAnswer> => {
+      await next()
+      const { status } = c.res
+      const durationMs = Math.round((performance.now() - start) * 10) / 10
+      const caller = c.get('caller')?.name
+      log.debug(
+        { method: c.req.method, path: c.req.path, caller, status, durationMs },
+        'A request was answered',
+      )
+      return { status, route: routeOf(c), error: c.error }
+    }
+    await correlated(correlationId, async () => {
+      await (tracing ? tracing.request(tracedRequest(c), answer) : answer())
+    })
+    const { headers } = c.res
+    headers.set('x-correlation-id', correlationId)
+    for (const [name, value] of HEADERS) if (!headers.has(name)) headers.set(name, value)
+  }
 
-/** Gives each request its correlation id, the caller's if it sent a harmless one, and each answer its headers. */
-export const envelope: MiddlewareHandler<ServerEnv> = async (c, next) => {
-  const given = c.req.header('x-correlation-id') ?? c.req.header('x-request-id')
-  const correlationId = given !== undefined && CORRELATION_ID.test(given) ? given : randomUUID()
-  c.set('correlationId', correlationId)
-  await next()
-  const { headers } = c.res
-  headers.set('x-correlation-id', correlationId)
-  for (const [name, value] of HEADERS) if (!headers.has(name)) headers.set(name, value)
+const tracedRequest = ({ req }: Context) => ({
+  method: req.method,
+  url: req.url,
+  header: (name: string) => req.header(name),
+})
+
+/** Where no route matched, what is left are the middleware, which are for every path. */
+function routeOf(c: Context): string | undefined {
+  const route = routePath(c, -1)
+  return route.includes('*') ? undefined : route
 }
 
-/** Answers 504 where a request takes too long. What it started goes on, and its outcome is unknown to the caller. */
+/**
+ * Answers 504 where a request takes too long: what it started goes on, and its outcome is unknown to the caller. Where
+ * its body has not come by then, it is 408, and nothing was started.
+ */
 export const timeLimit =
-  (ms: number): MiddlewareHandler =>
-  async (_, next) => {
+  (ms: number): MiddlewareHandler<ServerEnv> =>
+  async (c, next) => {
     let timer: NodeJS.Timeout | undefined
     const expiry = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(expired(ms)), ms)
+      timer = setTimeout(() => reject(c.get('receiving') ? tooSlow(ms) : expired(ms)), ms)
     })
     try {
       await Promise.race([next(), expiry])
@@ -50,3 +101,8 @@ const expired = (ms: number) =>
     'REQUEST_TIMEOUT',
     `there was no result within ${ms} ms; it may still take effect, so repeat it with the same Idempotency-Key only`,
   )
+
+const tooSlow = (ms: number) =>
+  new HttpError('REQUEST_TOO_SLOW', `the body did not come within ${ms} ms; nothing was done with it`, {
+    headers: { connection: 'close' },
+  })

@@ -14,6 +14,7 @@ export const TEST_OPTIONS: ServerOptions = {
   bodyBytes: 2000,
   batchBodyBytes: 8000,
   batchEvents: 10,
+  jsonDepth: 64,
   requestTimeoutMs: 5000,
 }
 
@@ -35,6 +36,7 @@ export function fakeServer(overrides: Partial<ServerPorts> = {}, options: Partia
       for (const event of events) published.push({ stream, event })
       return events.map((_, index) => `${stream}-${index}`)
     },
+    publishTestEvent: async () => 'event-stream-0',
     health: async () => HEALTHY,
     processedEvents: {
       async list(query) {
@@ -43,7 +45,7 @@ export function fakeServer(overrides: Partial<ServerPorts> = {}, options: Partia
       },
       stats: async () => ({ total: 0, processed: 0, pending: 0, errors: 0, eventTypes: [] }),
     },
-    log: { debug: log, info: log, warn: log, error: log },
+    log: { debug() {}, info: log, warn: log, error: log },
     ...overrides,
   }
   const app = createServerApp(ports, { ...TEST_OPTIONS, ...options })
@@ -56,5 +58,5 @@ export function fakeServer(overrides: Partial<ServerPorts> = {}, options: Partia
       headers: { 'content-type': 'application/json', ...headers },
       duplex: 'half',
     })
-  return { app, ask, post, published, logged, queries }
+  return { app, ports, ask, post, published, logged, queries }
 }

@@ -4,20 +4,30 @@ import type { Issue } from '../core/errors.ts'
 export type HttpErrorCode =
   | 'BODY_INVALID'
   | 'BODY_TOO_LARGE'
+  | 'HEADERS_TOO_LARGE'
   | 'MEDIA_TYPE_UNSUPPORTED'
   | 'METHOD_NOT_ALLOWED'
   | 'NOT_FOUND'
+  | 'ORIGIN_REFUSED'
+  | 'OVERLOADED'
+  | 'RATE_LIMITED'
   | 'REQUEST_INVALID'
   | 'REQUEST_TIMEOUT'
+  | 'REQUEST_TOO_SLOW'
 
 const STATUSES: Readonly<Record<HttpErrorCode, number>> = {
   BODY_INVALID: 400,
   BODY_TOO_LARGE: 413,
+  HEADERS_TOO_LARGE: 431,
   MEDIA_TYPE_UNSUPPORTED: 415,
   METHOD_NOT_ALLOWED: 405,
   NOT_FOUND: 404,
+  ORIGIN_REFUSED: 403,
+  OVERLOADED: 503,
+  RATE_LIMITED: 429,
   REQUEST_INVALID: 400,
   REQUEST_TIMEOUT: 504,
+  REQUEST_TOO_SLOW: 408,
 }
 
 /** A request that can't be answered as asked. It never leaves the server. */

@@ -3,6 +3,8 @@ import type { MillraceError } from '../core/errors.ts'
 import type { NewEvent } from '../core/event.ts'
 import type { ProcessedEvents } from '../core/processed-events.ts'
 import type { Log } from '../core/service.ts'
+import type { SettingsControl } from '../core/settings.ts'
+import type { Tracing } from '../core/tracing.ts'
 
 /** Everything that the HTTP API needs of the rest of the house. */
 export interface ServerPorts {
@@ -20,6 +22,9 @@ export interface ServerPorts {
    */
   publish(stream: string, events: readonly NewEvent[]): Promise<(string | MillraceError)[]>
 
+  /** Publishes a test event to the service's own stream; answers its position. */
+  publishTestEvent(): Promise<string>
+
   /** Answers quickly, also while what it reports on is down. */
   health(): Promise<HealthReport>
 
@@ -32,11 +37,23 @@ export interface ServerPorts {
   /** How often a client may ask; without it, as often as it likes. */
   rateLimiter?: RateLimiter
 
+  /** The public keys of our own tokens, as a JSON Web Key Set; without it there is no such route. */
+  tokenKeys?: () => Promise<object>
+
   /** Why requests are refused for the moment; undefined while there is room for them. */
   overload?: () => string | undefined
 
   /** What `/metrics` answers, in the text format of Prometheus; without it there is no such route. */
   metrics?: () => Promise<{ contentType: string; text: string }>
+
+  /** Told how long each request took, by the pattern of its route. */
+  observeRequest?: (request: { method: string; route: string; status: string }, seconds: number) => void
+
+  /** Makes spans of requests; without it there are none. */
+  tracing?: Tracing | undefined
+
+  /** What can be changed while the service runs; without it there are no such routes. */
+  settings?: SettingsControl
 
   log?: Log
 }

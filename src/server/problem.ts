@@ -22,20 +22,26 @@ interface Verdict {
   status: number
   /** In how many seconds the same request may well succeed. Absent where sending it again could do harm. */
   retryAfter?: number
+  headers?: Readonly<Record<string, string>>
 }
 
 /** Errors that a request can meet. What is not listed is a fault of ours, so 500. */
 const VERDICTS: Partial<Record<ErrorCode, Verdict>> = {
   EVENT_INVALID: { status: 400 },
   NAME_INVALID: { status: 400 },
+  SETTING_INVALID: { status: 400 },
+  UNAUTHENTICATED: { status: 401, headers: { 'www-authenticate': 'Bearer' } },
+  FORBIDDEN: { status: 403 },
   UNKNOWN_DEAD_LETTER: { status: 404 },
   UNKNOWN_GROUP: { status: 404 },
   UNKNOWN_STREAM: { status: 404 },
   GROUP_BUSY: { status: 409 },
   REPLAY_CONFLICT: { status: 409 },
+  SETTING_CONFLICT: { status: 409 },
   EVENT_TOO_LARGE: { status: 413 },
   EVENT_FILTERED: { status: 422 },
   IDEMPOTENCY_CONFLICT: { status: 422 },
+  CIRCUIT_OPEN: { status: 503, retryAfter: 5 },
   CLOSED: { status: 503, retryAfter: 5 },
   DATABASE_UNAVAILABLE: { status: 503, retryAfter: 5 },
   PUBLISH_QUEUE_FULL: { status: 503, retryAfter: 1 },
@@ -44,6 +50,7 @@ const VERDICTS: Partial<Record<ErrorCode, Verdict>> = {
   REDIS_UNAVAILABLE: { status: 503, retryAfter: 5 },
   REDIS_UNCERTAIN: { status: 503, retryAfter: 5 },
   REDIS_UNSUITABLE: { status: 503 },
+  TOKEN_KEYS_UNAVAILABLE: { status: 503, retryAfter: 5 },
 }
 
 const FAULT_OF_OURS: Verdict = { status: 500 }
@@ -54,17 +61,24 @@ const MAX_DETAIL_LENGTH = 1000
 
 /** The one place where errors become answers. Whatever was thrown, no stack and no password gets out. */
 export function problemResponse(error: unknown): Response {
+  const { body, ...init } = renderProblem(error)
+  return new Response(body, init)
+}
+
+/** The same for where there is no Response: what could not be read as a request. */
+export function renderProblem(error: unknown) {
   const { retryAfter, headers, ...members } = describe(error)
   const { status } = members
   const problem: Problem = { type: 'about:blank', title: STATUS_CODES[status] ?? 'Error', ...members }
-  return new Response(JSON.stringify(problem), {
+  return {
     status,
     headers: {
       'content-type': 'application/problem+json',
       ...(retryAfter !== undefined && { 'retry-after': String(retryAfter) }),
       ...headers,
     },
-  })
+    body: JSON.stringify(problem),
+  }
 }
 
 type Description = Omit<Problem, 'type' | 'title'> & {

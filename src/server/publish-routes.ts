@@ -17,6 +17,8 @@ export interface PublishLimits {
   /** Largest body of a request with a batch. */
   batchBodyBytes: number
   batchEvents: number
+  /** How deep the JSON of a request may be nested. */
+  jsonDepth: number
 }
 
 const tag = 'Events'
@@ -26,7 +28,7 @@ export function addPublishRoutes(app: ServerApp, ports: ServerPorts, limits: Pub
   addBatch(app, ports, limits)
 }
 
-function addCustom(app: ServerApp, ports: ServerPorts, { bodyBytes }: PublishLimits): void {
+function addCustom(app: ServerApp, ports: ServerPorts, { bodyBytes, jsonDepth }: PublishLimits): void {
   const endpoint = {
     method: 'post',
     path: '/api/events/custom',
@@ -34,7 +36,7 @@ function addCustom(app: ServerApp, ports: ServerPorts, { bodyBytes }: PublishLim
     scope: 'publish',
     summary: 'Publishes one event',
     headers: IdempotencyHeaders,
-    body: { schema: EventSchema, limitBytes: bodyBytes },
+    body: { schema: EventSchema, limitBytes: bodyBytes, jsonDepth },
     answers: { 201: { description: 'It was published', schema: PublishedSchema } },
   } as const
   addEndpoint(app, endpoint, async (c, { headers, body }) => {
@@ -53,7 +55,11 @@ async function publishOne(ports: ServerPorts, stream: string, event: NewEvent): 
   }
 }
 
-function addBatch(app: ServerApp, ports: ServerPorts, { batchBodyBytes, batchEvents }: PublishLimits): void {
+function addBatch(
+  app: ServerApp,
+  ports: ServerPorts,
+  { batchBodyBytes, batchEvents, jsonDepth }: PublishLimits,
+): void {
   const endpoint = {
     method: 'post',
     path: '/api/events/batch',
@@ -61,7 +67,7 @@ function addBatch(app: ServerApp, ports: ServerPorts, { batchBodyBytes, batchEve
     scope: 'publish',
     summary: 'Publishes events; none where one of them is at fault',
     headers: IdempotencyHeaders,
-    body: { schema: BatchSchema(batchEvents), limitBytes: batchBodyBytes },
+    body: { schema: BatchSchema(batchEvents), limitBytes: batchBodyBytes, jsonDepth },
     answers: {
       201: {
         description: 'All were published; the ids in the order of the events',

@@ -1,6 +1,6 @@
-import type { Log } from '../core/service.ts'
-
-export type Level = keyof Log
+/** How important a line is, the least important first. */
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const
+export type LogLevel = (typeof LOG_LEVELS)[number]
 
 /** Makes a line; the parts that are the same in all lines of a level and context were made before. */
 export type Render = (timestamp: string, message: string, fields: object) => string
@@ -14,7 +14,7 @@ const escape = (character: string): string =>
   character === '\n' ? '\\n' : `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 
 /** For people: `2025-06-28T23:40:13.653Z INFO  [redis-connection] Connected {"attempt":1}`. */
-export const textRenderer = (level: Level, context: string): Render => {
+export const textRenderer = (level: LogLevel, context: string): Render => {
   const label = `${level.toUpperCase().padEnd(5)} [${context}]`
   return (timestamp, message, fields) => {
     const json = JSON.stringify(fields)
@@ -34,7 +34,7 @@ const RESERVED: ReadonlySet<string> = new Set([
 /** For machines: one object a line. */
 export const jsonRenderer =
   ({ service, environment }: { service: string; environment: string }) =>
-  (level: Level, context: string): Render => {
+  (level: LogLevel, context: string): Render => {
     const middle = JSON.stringify({ level, service, environment, context }).slice(1, -1)
     return (timestamp, message, fields) => {
       const members = JSON.stringify(withoutClashes(fields)).slice(1, -1)

@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { correlated } from '../core/correlation.ts'
+import { LOG_LEVELS } from './line.ts'
 import { createLogger, type LoggerOptions } from './logger.ts'
 
 beforeEach(() => vi.useFakeTimers({ now: new Date('2025-06-28T23:40:13.653Z') }))
@@ -62,6 +64,57 @@ describe('json', () => {
   })
 })
 
+describe('the level', () => {
+  it('has six steps, and can be changed while all logs are in use', () => {
+    const lines: string[] = []
+    const logger = createLogger({
+      level: 'fatal',
+      format: 'text',
+      service: 's',
+      environment: 'e',
+      destination: { write: (line) => lines.push(line) },
+    })
+    const logs = [logger.for('a'), logger.for('b')]
+    const sayAll = () => {
+      lines.length = 0
+      for (const log of logs) for (const level of LOG_LEVELS) log[level]({}, level)
+      return lines.map((line) => line.trimEnd().slice(25))
+    }
+    expect(sayAll()).toEqual(['FATAL [a] fatal', 'FATAL [b] fatal'])
+    logger.level = 'trace'
+    expect(sayAll()).toHaveLength(12)
+    expect(lines[0]).toContain('TRACE [a] trace')
+    logger.level = 'warn'
+    expect(logger.level).toBe('warn')
+    expect(sayAll()).toHaveLength(6)
+  })
+
+  it('is refused where there is none of that name, and stays', () => {
+    const logger = createLogger({ level: 'warn', format: 'text', service: 's', environment: 'e' })
+    expect(() => (logger.level = 'loud' as never)).toThrow(/level: must be one of trace, debug.*"loud"/)
+    expect(logger.level).toBe('warn')
+  })
+})
+
+describe('the correlation id', () => {
+  it('is on every line of the work, unless the line has one, and on none after it', async () => {
+    const { log, lines } = logging()
+    await correlated('order-7', async () => {
+      log.info({ a: 1 }, 'x')
+      await Promise.resolve()
+      log.info({ correlationId: 'mine' }, 'x')
+      log.error(new Error('gone'), 'x')
+    })
+    log.info({}, 'x')
+    expect(lines.map((line) => line.slice(line.indexOf('] x') + 3).trim())).toEqual([
+      '{"a":1,"correlationId":"order-7"}',
+      '{"correlationId":"mine"}',
+      '{"error":{"message":"gone"},"correlationId":"order-7"}',
+      '',
+    ])
+  })
+})
+
 describe('every line', () => {
   it('is left out below the level', () => {
     const { log, lines } = logging({ level: 'warn' })
@@ -80,5 +133,15 @@ describe('every line', () => {
       expect(lines[0]).not.toContain('hunter2')
       expect(lines[0]!.includes('"stack"')).toBe(level !== 'info')
     }
+  })
+
+  it('hides the personal fields that were declared', () => {
+    const { log, lines } = logging({ format: 'json', redactFields: ['email', 'user.phone'] })
+    log.info({ email: 'ada@example.org', user: { phone: '1', name: 'Ada' }, phone: 2 }, 'x')
+    expect(JSON.parse(lines[0]!)).toMatchObject({
+      email: '****',
+      user: { phone: '****', name: 'Ada' },
+      phone: 2,
+    })
   })
 })

@@ -1,9 +1,19 @@
 import { describe, expect, it } from 'vitest'
+import { decodeEntry } from '../core/codec.ts'
 import { MillraceError } from '../core/errors.ts'
 import { presentable } from './redact.ts'
 
 const show = (fields: object, withStacks = false): unknown =>
   JSON.parse(JSON.stringify(presentable(fields, withStacks)))
+
+function failureOfParsing(text: string): Error {
+  try {
+    JSON.parse(text)
+  } catch (error) {
+    return error as Error
+  }
+  throw new Error('it was JSON')
+}
 
 describe('presentable', () => {
   it.each([
@@ -48,6 +58,62 @@ describe('presentable', () => {
     expect(show({ error, other: new TypeError() })).toEqual({
       error: { message: 'refused ::1; refused 127.0.0.1' },
       other: { message: 'TypeError' },
+    })
+  })
+
+  it('shows events, entries and requests to publish without what they carry', () => {
+    const event = { id: '1-1', type: 'user.created', data: { email: 'canary' } }
+    const entry = { position: '1-1', fields: ['type', 'user.created', 'data', 'canary'] }
+    const shown = show({ event, entry, body: { eventType: 't', payload: 'canary' }, list: [event] })
+    expect(JSON.stringify(shown)).not.toContain('canary')
+    expect(shown).toMatchObject({ event: { id: '1-1', type: 'user.created' }, entry: { position: '1-1' } })
+    const decoded = decodeEntry('s', { ...entry, fields: ['type', 't', 'data', '"canary"'] })
+    expect(show({ event: decoded })).toEqual({
+      event: { id: '1-1', type: 't', time: '1970-01-01T00:00:00.001Z', data: '…', headers: {} },
+    })
+  })
+
+  it('shows nothing of the text that JSON.parse stumbled upon', () => {
+    for (const text of ['canary', '{"a": canary, "b": 1, "long": "enough to be cut"}', '"\n canary']) {
+      const error = failureOfParsing(text)
+      expect(JSON.stringify(show({ error, reason: `it failed: ${error.message}` }, true))).not.toContain(
+        'canar',
+      )
+    }
+  })
+
+  it.each([
+    ['invalid input syntax for type uuid: "canary"', 'invalid input syntax for type uuid: "****"'],
+    ['invalid input value for enum mood: "ca"na"ry"', 'invalid input value for enum mood: "****"'],
+    ['date/time field value out of range: "canary"', 'date/time field value out of range: "****"'],
+    ['value "canary" is out of range for type integer', 'value "****" is out of range for type integer'],
+    ['data.email: Invalid email', 'data.email: Invalid email'],
+  ])('shows %s', (reason, shown) => expect(show({ reason })).toEqual({ reason: shown }))
+
+  it('gets through texts that a careless pattern would choke on', () => {
+    const text =
+      'value "invalid: "'.repeat(50_000) + 'out of range ..."x'.repeat(50_000) + 'is not valid JSON'
+    expect(JSON.stringify(show({ text })).length).toBeLessThan(200)
+  })
+
+  it('shows no values that PostgreSQL refused', () => {
+    const refused = Object.assign(new Error('invalid input syntax for type uuid: "canary "x" y"'), {
+      severity: 'ERROR',
+      code: '22P02',
+      detail: 'canary',
+      where: 'canary',
+      parameters: ['canary'],
+    })
+    const wrapped = new MillraceError('DATABASE_UNAVAILABLE', `PostgreSQL: ${refused.message}; see its log`, {
+      cause: refused,
+    })
+    const shown = show({ error: wrapped }, true)
+    expect(JSON.stringify(shown)).not.toContain('canary')
+    expect(shown).toMatchObject({
+      error: {
+        message: 'PostgreSQL: invalid input syntax for type uuid: "****"; see its log',
+        cause: { code: '22P02', message: 'invalid input syntax for type uuid: "****"' },
+      },
     })
   })
 

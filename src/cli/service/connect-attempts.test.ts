@@ -55,4 +55,23 @@ describe('connectWithAttempts', () => {
     stop.abort()
     await expect(connecting).rejects.toThrow('aborted')
   })
+
+  it.each([
+    ['a pause', { attempts: 2, delaysMs: [1e9] }, () => Promise.reject(away)],
+    ['an attempt', policy, () => new Promise<never>(() => {})],
+  ])('warns when it takes long, also while %s is under way', async (_, slow, connect) => {
+    const { said, log } = scene(0)
+    const stop = new AbortController()
+    const connecting = connectWithAttempts(connect, { ...slow, warnAfterMs: 5 }, log, stop.signal)
+    connecting.catch(() => {})
+    await expect.poll(() => said).toContain('No connection for 0 seconds')
+    stop.abort()
+  })
+
+  it('warns no more once it is connected', async () => {
+    const { said, log } = scene(0)
+    await connectWithAttempts(async () => {}, { ...policy, warnAfterMs: 1 }, log, signal)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    expect(said).toEqual(['Connection attempt 1/3'])
+  })
 })

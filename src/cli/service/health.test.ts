@@ -2,67 +2,71 @@ import { describe, expect, it } from 'vitest'
 import type { WorkerStatus } from '../../worker/worker.ts'
 import { healthReport, type HealthSources } from './health.ts'
 
-const worker = (status: Partial<WorkerStatus> = {}): WorkerStatus => ({
-  lastLoopAt: Date.now(),
-  lastEntryAt: undefined,
-  held: 0,
-  processed: 0,
-  failed: 0,
-  deadLettered: 0,
-  lost: 0,
-  duplicates: 0,
-  blockedKeys: 0,
-  circuit: 'closed',
-  paused: false,
-  ...status,
-})
+/** What health looks at. */
+const worker = (status: Partial<WorkerStatus> = {}): WorkerStatus =>
+  ({ lastLoopAt: Date.now(), lastEntryAt: undefined, ...status }) as WorkerStatus
 
+const gone = { status: 'unhealthy', error: 'gone' } as const
 const well: HealthSources = {
-  pingRedis: async () => 1,
-  pingDatabase: async () => {},
-  workers: () => [worker({ lastEntryAt: Date.UTC(2026, 0, 28) })],
+  redis: { status: 'healthy', latency: 1 },
+  circuit: 'closed',
+  database: { status: 'healthy' },
+  workers: [worker({ lastEntryAt: Date.UTC(2026, 0, 28) })],
+  background: [{ name: 'schedule', lastLoopAt: Date.now() }],
+  overload: undefined,
   notReady: undefined,
 }
-const fails = () => Promise.reject(new Error('gone'))
+const reportWith = (change: Partial<HealthSources>) => healthReport({ ...well, ...change })
 
 describe('the health report', () => {
-  it('is healthy when every part is', async () => {
-    expect(await healthReport(well)).toMatchObject({
+  it('is healthy when every part is', () => {
+    expect(healthReport(well)).toEqual({
       status: 'healthy',
       ready: true,
-      checks: { eventStream: { consumerActive: true, lastMessage: '2026-01-28T00:00:00.000Z' } },
+      checks: {
+        redis: { status: 'healthy', latency: 1, circuit: 'closed' },
+        eventStream: { status: 'healthy', consumerActive: true, lastMessage: '2026-01-28T00:00:00.000Z' },
+        database: { status: 'healthy' },
+        background: { status: 'healthy' },
+      },
     })
   })
 
-  it.each([
-    ['Redis is away', { pingRedis: fails }, 'unhealthy', 'Redis does not answer'],
-    ['Redis never came', { pingRedis: undefined }, 'unhealthy', 'Redis does not answer'],
-    ['the database is away', { pingDatabase: fails }, 'degraded', undefined],
+  it.each<[string, Partial<HealthSources>, string, string | undefined]>([
+    ['Redis is away', { redis: gone, circuit: 'open' }, 'unhealthy', 'Redis does not answer'],
+    ['the circuit is open', { circuit: 'open' }, 'degraded', 'the circuit around Redis is open'],
+    ['it is tried out', { circuit: 'half-open' }, 'degraded', 'the circuit around Redis is open'],
+    ['the database is away', { database: gone }, 'degraded', undefined],
     [
-      'a loop hangs',
-      { workers: () => [worker(), worker({ lastLoopAt: 1 })] },
+      'one loop of many hangs',
+      { workers: [worker(), worker({ lastLoopAt: 1 })] },
       'unhealthy',
       'the consume loop makes no progress',
     ],
+    ['nothing is consumed', { workers: [] }, 'unhealthy', 'the consume loop makes no progress'],
+    [
+      'a loop in the background hangs',
+      { background: [{ name: 'jobs', lastLoopAt: 1 }] },
+      'degraded',
+      undefined,
+    ],
+    ['it is overloaded', { overload: 'too much' }, 'degraded', undefined],
     ['it starts', { notReady: 'the service is starting' }, 'healthy', 'the service is starting'],
-  ])('when %s', async (_, change, status, reason) => {
-    expect(await healthReport({ ...well, ...(change as Partial<HealthSources>) })).toMatchObject({
+  ])('when %s', (_, change, status, reason) => {
+    expect(reportWith(change)).toMatchObject({
       status,
       ready: reason === undefined,
       ...(reason === undefined ? {} : { reason }),
     })
   })
 
-  it('has no check for what the roles do not use', async () => {
-    const { checks } = await healthReport({ ...well, pingDatabase: undefined, workers: undefined })
-    expect(Object.keys(checks)).toEqual(['redis'])
+  it('names what is stuck', () => {
+    const { checks } = reportWith({ background: [{ name: 'jobs', lastLoopAt: 1 }] })
+    expect(checks['background']).toEqual({ status: 'degraded', stuck: ['jobs'] })
   })
 
-  it('answers also while a part does not', async () => {
-    const { checks } = await healthReport({ ...well, pingRedis: () => new Promise(() => {}) })
-    expect(checks['redis']).toMatchObject({
-      status: 'unhealthy',
-      error: expect.stringContaining('no answer'),
-    })
+  it('has no check for what the roles do not use', () => {
+    const { checks } = reportWith({ database: undefined, workers: undefined, background: undefined })
+    expect(Object.keys(checks)).toEqual(['redis'])
   })
 })

@@ -1,18 +1,26 @@
+import type { BackgroundLoop } from '../../bus/background.ts'
 import type { HealthCheck, HealthReport, HealthStatus } from '../../server/ports.ts'
 import type { WorkerStatus } from '../../worker/worker.ts'
+import type { CircuitWord } from './circuit.ts'
 
 /** A consume loop that did not come round for so long is stuck, in ms; it shows itself every two seconds. */
 const STUCK_AFTER_MS = 15_000
-/** How long a check may take, in ms: whoever asks is answered, also while Redis or PostgreSQL is not. */
-const CHECK_TIMEOUT_MS = 2_000
+/** The same of what goes on in the background: some of it waits for a server that does not answer, or has much to do. */
+const BACKGROUND_STUCK_AFTER_MS = 60_000
 
+/** What is known by now of each part: nothing is asked, so that health answers at once whatever hangs. */
 export interface HealthSources {
-  /** Answers the latency in ms; undefined while there was no first connection. */
-  pingRedis: (() => Promise<number>) | undefined
+  /** What Redis last said, and whether anything is sent to it. */
+  redis: HealthCheck
+  circuit: CircuitWord
   /** Undefined where no role uses PostgreSQL. */
-  pingDatabase: (() => Promise<void>) | undefined
+  database: HealthCheck | undefined
   /** Undefined where no role consumes. */
-  workers: (() => readonly WorkerStatus[]) | undefined
+  workers: readonly WorkerStatus[] | undefined
+  /** Undefined where nothing goes on in the background. */
+  background: readonly BackgroundLoop[] | undefined
+  /** Why requests are refused for the moment. */
+  overload: string | undefined
   /** Why the service does not take requests, whatever its parts say: it starts, or it stops. */
   notReady: string | undefined
 }
@@ -21,58 +29,71 @@ export interface HealthSources {
  * What the parts say, summed up: without Redis nothing works, without the database events are still taken and kept,
  * and consumption waits.
  */
-export async function healthReport(sources: HealthSources): Promise<HealthReport> {
-  const { pingRedis, pingDatabase, workers, notReady } = sources
-  const [redis, database] = await Promise.all([
-    check(pingRedis ?? (() => Promise.reject(new Error('not connected yet')))),
-    pingDatabase && check(pingDatabase),
-  ])
-  const eventStream = workers && checkWorkers(workers())
-  const checks = { redis, ...(eventStream ? { eventStream } : {}), ...(database ? { database } : {}) }
-  const status = worst([redis.status, eventStream?.status, database && soften(database.status)])
-  const reason = notReady ?? reasonOf(checks)
+export function healthReport(sources: HealthSources): HealthReport {
+  const { workers, database, background, notReady } = sources
+  const redis = checkRedis(sources)
+  const eventStream = workers && checkWorkers(workers)
+  const checks = {
+    redis,
+    ...(eventStream && { eventStream }),
+    ...(database && { database }),
+    ...(background && { background: checkBackground(background) }),
+    ...(sources.overload !== undefined && {
+      load: { status: 'degraded' as const, reason: sources.overload },
+    }),
+  }
+  const status = worst(redis.status, eventStream?.status, ...others(checks).map(soften))
+  const reason = notReady ?? reasonOf(sources, eventStream)
   return { status, checks, ready: reason === undefined, ...(reason === undefined ? {} : { reason }) }
 }
 
-async function check(ping: () => Promise<number | void>): Promise<HealthCheck> {
-  const lastCheck = new Date().toISOString()
-  const start = performance.now()
-  try {
-    await Promise.race([ping(), timeout()])
-    return { status: 'healthy', latency: Math.round(performance.now() - start), lastCheck }
-  } catch (error) {
-    return { status: 'unhealthy', lastCheck, error: (error as Error).message }
-  }
-}
-
-function timeout(): Promise<never> {
-  return new Promise((_, reject) => {
-    setTimeout(() => reject(new Error(`no answer within ${CHECK_TIMEOUT_MS} ms`)), CHECK_TIMEOUT_MS).unref()
-  })
+/** A circuit that is open while Redis answers is about to close. */
+function checkRedis({ redis, circuit }: HealthSources): HealthCheck {
+  return { ...redis, status: worst(redis.status, circuit === 'closed' ? 'healthy' : 'degraded'), circuit }
 }
 
 /** By loops that came round, never by a PING: a blocked read can hang on a connection beside a healthy one. */
 function checkWorkers(workers: readonly WorkerStatus[]): HealthCheck {
-  const now = Date.now()
-  const stuck = workers.filter(({ lastLoopAt }) => now - lastLoopAt > STUCK_AFTER_MS)
+  const stuck = workers.filter(({ lastLoopAt }) => isStuck(lastLoopAt, STUCK_AFTER_MS))
   const last = Math.max(0, ...workers.map(({ lastEntryAt }) => lastEntryAt ?? 0))
+  const active = workers.length > 0 && stuck.length === 0
   return {
-    status: stuck.length > 0 || workers.length === 0 ? 'unhealthy' : 'healthy',
-    consumerActive: workers.length > 0 && stuck.length === 0,
+    status: active ? 'healthy' : 'unhealthy',
+    consumerActive: active,
     lastMessage: last === 0 ? null : new Date(last).toISOString(),
   }
 }
 
-const soften = (status: HealthStatus): HealthStatus => (status === 'healthy' ? 'healthy' : 'degraded')
+function checkBackground(loops: readonly BackgroundLoop[]): HealthCheck {
+  const stuck = loops.filter(({ lastLoopAt }) => isStuck(lastLoopAt, BACKGROUND_STUCK_AFTER_MS))
+  if (stuck.length === 0) return { status: 'healthy' }
+  return { status: 'degraded', stuck: stuck.map(({ name }) => name) }
+}
 
-function worst(statuses: readonly (HealthStatus | undefined)[]): HealthStatus {
+const isStuck = (lastLoopAt: number, afterMs: number): boolean => Date.now() - lastLoopAt > afterMs
+
+const others = ({ database, background, load }: Record<string, HealthCheck | undefined>) => [
+  database?.status,
+  background?.status,
+  load?.status,
+]
+
+/** The service does its main work all the same. */
+const soften = (status: HealthStatus | undefined): HealthStatus | undefined =>
+  status === 'unhealthy' ? 'degraded' : status
+
+function worst(...statuses: readonly (HealthStatus | undefined)[]): HealthStatus {
   if (statuses.includes('unhealthy')) return 'unhealthy'
   return statuses.includes('degraded') ? 'degraded' : 'healthy'
 }
 
 /** Without the database the service still takes events, so that alone makes it not unready. */
-function reasonOf({ redis, eventStream }: Record<string, HealthCheck | undefined>): string | undefined {
-  if (redis?.status !== 'healthy') return 'Redis does not answer'
+function reasonOf(
+  { redis, circuit }: HealthSources,
+  eventStream: HealthCheck | undefined,
+): string | undefined {
+  if (redis.status !== 'healthy') return 'Redis does not answer'
+  if (circuit !== 'closed') return 'the circuit around Redis is open'
   if (eventStream && eventStream.status !== 'healthy') return 'the consume loop makes no progress'
   return undefined
 }

@@ -2,8 +2,11 @@ import { Publisher } from '../../bus/publisher.ts'
 import { MillraceError } from '../../core/errors.ts'
 import type { NewEvent } from '../../core/event.ts'
 import type { PublishMiddleware } from '../../core/pipeline.ts'
+import type { StreamLog } from '../../core/stream-log.ts'
 import type { StreamDeclaration } from '../../core/stream.ts'
+import type { Tracing } from '../../core/tracing.ts'
 import type { RedisStreamLog } from '../../redis/redis-log.ts'
+import type { RedisCircuit } from './circuit.ts'
 
 /** What comes in through the API and from jobs: checked, noted where the stream is new, and published. */
 export class EventIntake {
@@ -12,6 +15,8 @@ export class EventIntake {
   /** Streams that this process has registered, so that each costs one call. */
   readonly #registered = new Set<string>()
   readonly #onNewStream: () => void
+  readonly #tracing: Tracing | undefined
+  readonly #circuit: RedisCircuit
   #log: RedisStreamLog | undefined
   #publisher: Publisher | undefined
 
@@ -20,26 +25,36 @@ export class EventIntake {
     streams: readonly StreamDeclaration[],
     middleware: readonly PublishMiddleware[],
     onNewStream: () => void,
+    parts: { tracing: Tracing | undefined; circuit: RedisCircuit },
   ) {
     this.#declared = new Map(streams.map((stream) => [stream.name, stream]))
     this.#middleware = middleware
     this.#onNewStream = onNewStream
+    this.#tracing = parts.tracing
+    this.#circuit = parts.circuit
   }
 
-  /** From now on there is something to publish to. */
-  open(log: RedisStreamLog): void {
+  /**
+   * From now on there is something to publish to.
+   *
+   * @param counted what is published goes through it, such as the same log with a counter
+   */
+  open(log: RedisStreamLog, counted: StreamLog = log): void {
     this.#log = log
-    this.#publisher = new Publisher(log, { middleware: this.#middleware })
+    this.#publisher = new Publisher(counted, { middleware: this.#middleware, tracing: this.#tracing })
   }
 
-  check(stream: string, event: NewEvent): Promise<void> {
+  /** A promise only where there is something to wait for. */
+  check(stream: string, event: NewEvent): void | Promise<void> {
     return this.publisher.check(this.#target(stream), event)
   }
 
   async publish(stream: string, events: readonly NewEvent[]): Promise<(string | MillraceError)[]> {
     const { publisher } = this
-    if (!this.#declared.has(stream) && !this.#registered.has(stream)) await this.#register(stream, events)
-    return publisher.publish(this.#target(stream), events)
+    return this.#circuit.run(async () => {
+      if (!this.#declared.has(stream) && !this.#registered.has(stream)) await this.#register(stream, events)
+      return publisher.publish(this.#target(stream), events)
+    })
   }
 
   /** @throws MillraceError `REDIS_UNAVAILABLE` before there is something to publish to */

@@ -1,45 +1,101 @@
-import { Background } from '../../bus/background.ts'
+import { Background, type BackgroundLoop } from '../../bus/background.ts'
+import type { Config } from '../../config/config.ts'
 import { MillraceError } from '../../core/errors.ts'
 import type { ProcessedEvents } from '../../core/processed-events.ts'
 import type { Service } from '../../core/service.ts'
+import type { OutboxRelay } from '../../postgres/outbox-relay.ts'
 import { openPostgres, type Postgres } from '../../postgres/open-postgres.ts'
 import { RedisStreamLog } from '../../redis/redis-log.ts'
+import type { PublishTicks } from '../../schedule/cron-service.ts'
 import { createServerApp } from '../../server/app.ts'
 import { HttpServer } from '../../server/http-server.ts'
-import type { ServerPorts } from '../../server/ports.ts'
+import type { HealthReport, ServerPorts } from '../../server/ports.ts'
+import type { SettingsService } from '../../settings/settings-service.ts'
+import type { ServiceMetrics } from '../../telemetry/metrics/service-metrics.ts'
+import { serviceSecurity, type ServiceSecurity } from './access.ts'
+import { RedisCircuit } from './circuit.ts'
+import { completeApp, consumerName } from './complete-app.ts'
 import { connectWithAttempts } from './connect-attempts.ts'
 import { EmbeddedEngines } from './embedded-engines.ts'
 import { healthReport } from './health.ts'
+import { serviceKeyRing, type ServiceKeyRing } from './encryption.ts'
 import { EventIntake } from './intake.ts'
-import { deliveryMiddleware, publishMiddleware } from './middleware.ts'
+import { deliveryMiddleware, publishMiddleware, tracingOf } from './middleware.ts'
 import { hasRole, type ServiceOptions } from './options.ts'
+import { inFlightLimits, LoadMonitor } from './load-monitor.ts'
+import { clientPorts, countedLog, measuring, metricsPorts, metricsServer, serviceMetrics } from './metrics.ts'
+import { outlast } from './outlast.ts'
+import { replaceKeys } from './replace-keys.ts'
+import { Pulse } from './pulse.ts'
+import { configuredSettings, serviceSettings, type Apps } from './settings.ts'
+import { StreamPolicy } from './stream-policy.ts'
 import { AUDIT_GROUP, StreamWorkers } from './stream-workers.ts'
+import { testEvent } from './test-events.ts'
+import { databaseTls, redisTls } from './tls.ts'
 
 /** Everything together: HTTP first, so that health can be asked; then Redis, PostgreSQL, and the workers. */
 export class MillraceService implements Service {
+  /** Keys and limits, which may change while it runs. */
+  readonly security: ServiceSecurity
   readonly #options: ServiceOptions
+  readonly #apps: Apps
+  readonly #ring: ServiceKeyRing | undefined
+  readonly #tls: { redis: ReturnType<typeof redisTls>; database: ReturnType<typeof databaseTls> }
+  readonly #settings: SettingsService
+  readonly #policy: StreamPolicy
+  readonly #circuit: RedisCircuit
+  readonly #redisPulse: Pulse
+  readonly #databasePulse: Pulse
+  readonly #load: LoadMonitor
   readonly #startedAt = new Date()
   readonly #stopping = new AbortController()
   readonly #engines: EmbeddedEngines
   readonly #intake: EventIntake
+  readonly #metrics: ServiceMetrics | undefined
   readonly #http: HttpServer
+  readonly #metricsHttp: HttpServer | undefined
   #log: RedisStreamLog | undefined
   #postgres: Postgres | undefined
   #workers: StreamWorkers | undefined
   #background: Background | undefined
-  #relay: Service | undefined
+  #relay: OutboxRelay | undefined
   #notReady: string | undefined = 'the service is starting'
   #starting: Promise<void> | undefined
   #stopped: Promise<void> | undefined
 
-  constructor(options: ServiceOptions) {
+  /** @throws InvalidError `CONFIGURATION_INVALID` */
+  constructor(given: ServiceOptions) {
+    const options = { ...given, app: completeApp(given) }
     this.#options = options
     const { app, config, logger } = options
+    this.#circuit = new RedisCircuit(config.circuit, logger.for('redis-circuit'))
+    this.#redisPulse = this.#watchRedis()
+    this.#load = new LoadMonitor(config.overload, logger.for('load'))
+    this.#databasePulse = new Pulse(() => this.#postgres!.ping())
+    this.security = serviceSecurity(options)
+    this.#apps = { declared: given.app, complete: app }
+    this.#settings = serviceSettings(options, this.#apps, this.security)
+    this.#policy = new StreamPolicy(() => this.#settings.values, given.app, app)
+    this.#ring = serviceKeyRing(config.security.encryptionKeys)
+    this.#tls = { redis: redisTls(config), database: databaseTls(config) }
     this.#engines = new EmbeddedEngines(options)
-    this.#intake = new EventIntake(app.streams, publishMiddleware(options), () => void this.#workers?.look())
+    this.#intake = new EventIntake(
+      app.streams,
+      publishMiddleware(options, this.#ring),
+      () => void this.#workers?.look(),
+      { tracing: tracingOf(options), circuit: this.#circuit },
+    )
+    this.#metrics = this.#measure()
     const { http, limits } = config
-    const { fetch } = createServerApp(this.#ports(), { ...http, ...limits })
+    const ports = this.#ports()
+    const { fetch } = createServerApp(clientPorts(options, ports), {
+      ...http,
+      ...limits,
+      trustedProxies: config.security.trustedProxies,
+      inFlight: inFlightLimits(config.overload.memoryBytes, limits.batchBodyBytes),
+    })
     this.#http = new HttpServer(fetch, { ...http, log: logger.for('http') })
+    this.#metricsHttp = metricsServer(options, ports)
   }
 
   /** Where the API can be reached, once HTTP is up. */
@@ -53,21 +109,36 @@ export class MillraceService implements Service {
   }
 
   async #start(): Promise<void> {
+    this.#load.start()
     await this.#http.start()
     const { url } = this.#http
     this.#options.logger.for('service').info({}, `API at ${url}, its documents at ${url}/api-docs`)
+    await this.#startMetrics()
     const steps = [() => this.#openRedis()]
     if (hasRole(this.#options, 'api', 'worker')) steps.push(() => this.#openDatabase())
     if (hasRole(this.#options, 'worker'))
       steps.push(
-        () => this.#startWorkers(),
         () => this.#startBackground(),
+        () => this.#startWorkers(),
       )
     for (const step of steps) {
       await step()
       this.#stopping.signal.throwIfAborted()
     }
     this.#notReady = undefined
+  }
+
+  /**
+   * Takes over what can be changed while it runs; what operators have set still wins.
+   *
+   * @throws InvalidError `CONFIGURATION_INVALID` with every mistake; nothing has changed then
+   */
+  async reconfigure(config: Config): Promise<void> {
+    const { apiKeys, encryptionKeys } = config.security
+    replaceKeys(this.security.access, this.#ring, { apiKeys, encryptionKeys })
+    if (!this.#ring && encryptionKeys.length > 0)
+      this.#options.logger.for('configuration').warn({}, 'A restart is needed for ENCRYPTION_KEYS to encrypt')
+    await this.#settings.configure(configuredSettings(config, this.#apps))
   }
 
   stop(deadlineMs: number): Promise<void> {
@@ -78,16 +149,33 @@ export class MillraceService implements Service {
   async #stop(deadlineMs: number): Promise<void> {
     this.#notReady = 'the service is stopping'
     this.#stopping.abort()
+    const end = performance.now() + deadlineMs
     // What a start opens after the stop would stay open for ever.
     await this.#starting?.catch(() => {})
-    const services = [this.#workers, this.#relay, this.#http]
-    await Promise.all([
-      this.#background?.close(deadlineMs),
-      ...services.map((service) => service?.stop(deadlineMs)),
-    ])
+    const leftMs = Math.max(0, end - performance.now())
+    const services = [this.#workers, this.#relay, this.#http, this.#metricsHttp]
+    await Promise.all([this.#background?.close(leftMs), ...services.map((service) => service?.stop(leftMs))])
+    await this.#settings.stop(leftMs)
+    for (const watch of [this.#redisPulse, this.#databasePulse, this.#load]) watch.stop()
+    await this.security.rates.close()
     await this.#log?.close()
     await this.#postgres?.close()
     await this.#engines.stop()
+  }
+
+  #measure(): ServiceMetrics | undefined {
+    return serviceMetrics(this.#options, () => ({
+      log: this.#log,
+      postgres: this.#postgres,
+      workers: this.#workers,
+      circuit: this.#circuit,
+    }))
+  }
+
+  async #startMetrics(): Promise<void> {
+    if (!this.#metricsHttp) return
+    await this.#metricsHttp.start()
+    this.#options.logger.for('service').info({}, `Metrics at ${this.#metricsHttp.url}/metrics`)
   }
 
   async #openRedis(): Promise<void> {
@@ -97,13 +185,19 @@ export class MillraceService implements Service {
     const open = () =>
       RedisStreamLog.open({
         ...place,
+        ...this.#tls.redis,
         ...(config.durability && { durability: config.durability }),
         log,
         clientName: config.service.name,
         connectTimeoutMs: config.connect.timeoutMs,
       })
     this.#log = await connectWithAttempts(open, config.connect, log, this.#stopping.signal)
-    this.#intake.open(this.#log)
+    const redis = this.#log
+    this.security.rates.share(() => redis.connection('rates'))
+    this.#intake.open(redis, countedLog(this.#metrics, redis))
+    const openSettings = () => this.#settings.open(redis.settings(config.service.name))
+    await outlast(openSettings, log, this.#stopping.signal)
+    await this.#redisPulse.start()
   }
 
   async #openDatabase(): Promise<void> {
@@ -112,8 +206,10 @@ export class MillraceService implements Service {
     const url = config.database?.url ?? (await this.#engines.postgres())
     const prepare: Parameters<typeof openPostgres>[0]['prepare'] = (stream, events) =>
       this.#intake.publisher.prepare(stream, events)
-    const open = () => openPostgres({ url, log, prepare })
+    const open = () =>
+      openPostgres({ url, ...this.#tls.database, log, prepare, tracing: tracingOf(this.#options) })
     this.#postgres = await connectWithAttempts(open, config.connect, log, this.#stopping.signal)
+    await this.#databasePulse.start()
   }
 
   async #startWorkers(): Promise<void> {
@@ -124,8 +220,14 @@ export class MillraceService implements Service {
       app: this.#options.app,
       trail: this.#postgres!.audit,
       logger: this.#options.logger.for('worker'),
-      middleware: deliveryMiddleware(this.#options),
+      consumer: consumerName(this.#options.config),
+      consumers: this.#options.config.consumers,
+      stopping: this.#stopping.signal,
+      policy: this.#policy,
+      middleware: [...measuring(this.#metrics), ...deliveryMiddleware(this.#options, this.#ring)],
     })
+    for (const name of ['concurrency', 'batchSize', 'groups', 'streams'] as const)
+      await this.#settings.onChange(name, () => void this.#workers?.look())
     await this.#workers.start()
   }
 
@@ -145,10 +247,17 @@ export class MillraceService implements Service {
         groups: groups.length > 0 ? groups : [{ name: AUDIT_GROUP }],
       })
     }
-    this.#relay = this.#postgres!.relay(log)
+    this.#relay = this.#postgres!.relay(countedLog(this.#metrics, log))
     await this.#relay.start()
-    if (app.jobs.length > 0)
-      await this.#background.runJobs(app.jobs, (stream, events) => this.#intake.publish(stream, events))
+    if (app.jobs.length > 0) await this.#runJobs(this.#background)
+  }
+
+  async #runJobs(background: Background): Promise<void> {
+    const { app, logger } = this.#options
+    const publish: PublishTicks = (stream, events) => this.#intake.publish(stream, events)
+    const start = () => background.runJobs(app.jobs, publish, this.#settings.values.jobs)
+    await outlast(start, logger.for('background'), this.#stopping.signal)
+    await this.#settings.onChange('jobs', (plans) => background.replanJobs(plans))
   }
 
   #ports(): ServerPorts {
@@ -157,10 +266,24 @@ export class MillraceService implements Service {
       service: { ...config.service, startedAt: this.#startedAt },
       check: (stream, event) => this.#intake.check(stream, event),
       publish: (stream, events) => this.#intake.publish(stream, events),
-      health: () => this.#health(),
+      overload: () => this.#load.reason,
+      publishTestEvent: () => this.#publishTestEvent(),
+      health: async () => this.#health(),
       processedEvents: this.#processedEvents(),
+      settings: this.#settings,
+      access: this.security.access,
+      rateLimiter: this.security.rates,
+      ...(this.security.tokenKeys && { tokenKeys: this.security.tokenKeys }),
+      ...metricsPorts(this.#metrics),
+      tracing: tracingOf(this.#options),
       log: logger.for('http'),
     }
+  }
+
+  async #publishTestEvent(): Promise<string> {
+    const [result] = await this.#intake.publish(this.#options.config.stream, [testEvent()])
+    if (typeof result === 'string') return result
+    throw result ?? new Error('the publisher gave no result')
   }
 
   #processedEvents(): ProcessedEvents {
@@ -174,16 +297,31 @@ export class MillraceService implements Service {
     return { list: async (query) => events().list(query), stats: async () => events().stats() }
   }
 
-  #health() {
-    const log = this.#log
-    const postgres = this.#postgres
+  #watchRedis(): Pulse {
+    return new Pulse(() => this.#log!.ping(), {
+      onAnswer: (again) => {
+        this.#circuit.answered()
+        if (again) this.#workers?.tryAgain()
+      },
+      onFailure: () => this.#circuit.failed(),
+    })
+  }
+
+  #health(): HealthReport {
+    const consumes = hasRole(this.#options, 'worker')
     return healthReport({
-      pingRedis: log && (() => log.ping()),
-      pingDatabase: hasRole(this.#options, 'api', 'worker')
-        ? () => postgres?.ping() ?? Promise.reject(new Error('not connected yet'))
-        : undefined,
-      workers: hasRole(this.#options, 'worker') ? () => this.#workers?.statuses ?? [] : undefined,
+      redis: this.#redisPulse.check,
+      circuit: this.#circuit.state,
+      database: hasRole(this.#options, 'api', 'worker') ? this.#databasePulse.check : undefined,
+      workers: consumes ? (this.#workers?.statuses ?? []) : undefined,
+      background: consumes ? this.#backgroundLoops() : undefined,
+      overload: this.#load.reason,
       notReady: this.#notReady,
     })
+  }
+
+  #backgroundLoops(): BackgroundLoop[] {
+    const relay = this.#relay && { name: 'outbox', lastLoopAt: this.#relay.status.lastLoopAt }
+    return [...(this.#background?.loops ?? []), ...(relay ? [relay] : [])]
   }
 }

@@ -3,11 +3,15 @@ import type { AuditTrail } from '../../core/audit.ts'
 import type { Middleware } from '../../core/delivery.ts'
 import { toError } from '../../core/errors.ts'
 import { compose } from '../../core/pipeline.ts'
+import type { ConsumerDefaults } from '../../config/config.ts'
 import type { Log, Service } from '../../core/service.ts'
 import type { StreamLog } from '../../core/stream-log.ts'
 import { jobGroup } from '../../schedule/job-group.ts'
 import { Worker, type WorkerStatus } from '../../worker/worker.ts'
 import type { WorkerOptions } from '../../worker/worker-options.ts'
+import { readingDefaults, withDefaults } from './complete-app.ts'
+import { outlast } from './outlast.ts'
+import { keyOf, type StreamPolicy } from './stream-policy.ts'
 
 /** The group that follows a stream which no group of the app handles, for the audit trail alone. */
 export const AUDIT_GROUP = 'millrace-audit'
@@ -15,6 +19,21 @@ export const AUDIT_GROUP = 'millrace-audit'
 const LOOK_INTERVAL_MS = 200
 /** Nothing runs for these entries but the writing of their rows, which goes best in large batches. */
 const AUDIT_CONCURRENCY = 500
+
+/** How long what runs on a stream may go on after that was removed, in ms. */
+const LEAVE_DEADLINE_MS = 30_000
+
+type RunnableGroup = WorkerOptions
+
+interface Member {
+  readonly stream: string
+  readonly group: string
+  readonly worker: Worker
+  /** The concurrency that it was made with. */
+  readonly standard: number
+}
+
+type Parts = { app: App; consumers: ConsumerDefaults; trail: AuditTrail; middleware: readonly Middleware[] }
 
 /**
  * Runs the groups of the app, and follows every other known stream for the audit trail: those that the app declares,
@@ -27,10 +46,20 @@ export class StreamWorkers implements Service {
     app: App
     trail: AuditTrail
     logger: Log
+    consumer: string
+    consumers: ConsumerDefaults
+    stopping: AbortSignal
+    policy: StreamPolicy
     middleware: readonly Middleware[]
   }
-  readonly #workers: Worker[] = []
-  readonly #followed = new Set<string>()
+  readonly #groups: readonly RunnableGroup[]
+  readonly #handled: ReadonlySet<string>
+  /** By stream and group. */
+  readonly #members = new Map<string, Member>()
+  /** What stops: it starts again no sooner than that is over, since its consumer has the same name. */
+  readonly #leaving = new Map<string, Promise<void>>()
+  /** Streams that are followed since an operator wants it, and for no other reason. */
+  readonly #wished = new Set<string>()
   #timer: NodeJS.Timeout | undefined
   #looking: Promise<void> = Promise.resolve()
   #stopped = false
@@ -42,76 +71,161 @@ export class StreamWorkers implements Service {
     app: App
     trail: AuditTrail
     logger: Log
+    /** The name of all consumers of this process. */
+    consumer: string
+    /** Ends a start that waits for a server. */
+    stopping: AbortSignal
+    /** For consumers that the app does not declare; its groups have theirs by now. */
+    consumers: ConsumerDefaults
+    /** Which streams run, and with how many handlers; it is asked again with every look. */
+    policy: StreamPolicy
     /** What every delivery to a group of the app goes through first. */
     middleware: readonly Middleware[]
   }) {
     this.#options = options
+    this.#groups = runnableGroups(options)
+    this.#handled = new Set(this.#groups.map(({ stream }) => stream))
+  }
+
+  get workers(): readonly Worker[] {
+    return [...this.#members.values()].map(({ worker }) => worker)
   }
 
   get statuses(): WorkerStatus[] {
-    return this.#workers.map(({ status }) => status)
+    return this.workers.map(({ status }) => status)
   }
 
+  /** Redis is back: pauses after faults end. */
+  tryAgain(): void {
+    for (const worker of this.workers) worker.tryAgain()
+  }
+
+  /** An outage meanwhile is waited out. */
   async start(): Promise<void> {
-    const { app, trail, middleware } = this.#options
-    const wrap = compose(...middleware)
-    for (const { stream, options, handler } of [...app.handlers, ...jobGroups(app)]) {
-      const main = !this.#followed.has(stream)
-      this.#followed.add(stream)
-      await this.#run({ ...options, stream, handler: wrap(handler), audit: { trail, main } })
-    }
-    for (const { name } of app.streams) await this.#follow(name)
-    await this.look()
+    for (const group of this.#groups) await this.#outlast(() => this.#run(group))
+    for (const { name } of this.#options.app.streams) await this.#outlast(() => this.#follow(name))
     this.#timer = setInterval(() => void this.look(), LOOK_INTERVAL_MS)
+    await this.look()
   }
 
   async stop(deadlineMs: number): Promise<void> {
     this.#stopped = true
     clearInterval(this.#timer)
-    await this.#looking
-    await Promise.all(this.#workers.map((worker) => worker.stop(deadlineMs)))
+    const stopAll = () => Promise.all(this.workers.map((worker) => worker.stop(deadlineMs)))
+    // A look that waits for Redis must not take the time that handlers have; perhaps it has begun to join one more.
+    await Promise.all([stopAll(), ...this.#leaving.values(), this.#looking])
+    await stopAll()
   }
 
-  /** Follows what is new; one look at a time. */
+  /** Follows what is new, and does what the policy says by now; one look at a time. */
   look(): Promise<void> {
-    this.#looking = this.#looking.then(() => this.#look())
+    // What starts is not there yet, and would be started twice.
+    if (this.#timer) this.#looking = this.#looking.then(() => this.#look())
     return this.#looking
   }
 
   async #look(): Promise<void> {
-    const { registered, logger } = this.#options
-    const streams = await registered().catch((error: unknown) => {
+    const { registered, app, policy, logger } = this.#options
+    for (const member of this.#members.values()) this.#obey(member)
+    const known = await registered().catch((error: unknown) => {
       logger.debug({ error }, 'the list of streams could not be read')
       return []
     })
-    for (const stream of streams) {
-      // One that can't be followed, such as a key that is no stream, must not keep the others from it.
-      await this.#follow(stream).catch((error: unknown) => {
-        logger.debug({ stream, error }, `${stream} can't be followed yet: ${toError(error).message}`)
-      })
+    const streams = new Set([...app.streams.map(({ name }) => name), ...known])
+    for (const stream of streams) this.#wished.delete(stream)
+    for (const group of this.#groups) await this.#attempt(group.stream, () => this.#run(group))
+    for (const stream of streams) await this.#attempt(stream, () => this.#follow(stream))
+    for (const stream of policy.followed) {
+      if (!streams.has(stream)) this.#wished.add(stream)
+      await this.#attempt(stream, () => this.#follow(stream))
     }
   }
 
-  async #follow(stream: string): Promise<void> {
-    if (this.#stopped || this.#followed.has(stream)) return
-    const audit = { trail: this.#options.trail, main: true }
-    await this.#run({ stream, group: AUDIT_GROUP, concurrency: AUDIT_CONCURRENCY, handler: () => {}, audit })
-    this.#followed.add(stream)
-    this.#options.logger.info({ stream }, `Following ${stream} for the audit trail`)
+  /** One that can't be followed, such as a key that is no stream, must not keep the others from it. */
+  async #attempt(stream: string, start: () => Promise<unknown>): Promise<void> {
+    await start().catch((error: unknown) => {
+      this.#options.logger.debug(
+        { stream, error },
+        `${stream} can't be followed yet: ${toError(error).message}`,
+      )
+    })
   }
 
-  async #run(options: WorkerOptions): Promise<void> {
-    const worker = new Worker(this.#options.log, { ...options, log: this.#options.logger })
+  async #follow(stream: string): Promise<void> {
+    if (this.#handled.has(stream)) return
+    const audit = { trail: this.#options.trail, main: true }
+    const reading = readingDefaults(this.#options.consumers)
+    const own = { stream, group: AUDIT_GROUP, concurrency: AUDIT_CONCURRENCY, handler: () => {}, audit }
+    const isNew = await this.#run({ ...reading, ...own })
+    if (isNew) this.#options.logger.info({ stream }, `Following ${stream} for the audit trail`)
+  }
+
+  /** Does what the policy says about what runs. */
+  #obey(member: Member): void {
+    const { stream, group, worker, standard } = member
+    const { policy } = this.#options
+    const state = policy.stateOf(stream)
+    if (state === 'removed' || (this.#wished.has(stream) && state === undefined))
+      return this.#leave(stream, group, worker)
+    this.#pause(member, state === 'paused')
+    const concurrency = policy.concurrencyOf(stream, group, standard)
+    if (concurrency !== worker.concurrency) worker.concurrency = concurrency
+    const batchSize = policy.batchSizeOf(stream, group)
+    if (batchSize !== worker.batchSize) worker.batchSize = batchSize
+  }
+
+  #pause({ stream, group, worker }: Member, wanted: boolean): void {
+    if (worker.status.paused === wanted) return
+    if (wanted) worker.pause()
+    else worker.resume()
+    this.#options.logger.info({ stream, group }, `${group} ${wanted ? 'pauses' : 'goes on'} on ${stream}`)
+  }
+
+  #leave(stream: string, group: string, worker: Worker): void {
+    const key = keyOf(stream, group)
+    this.#members.delete(key)
+    this.#wished.delete(stream)
+    this.#options.logger.info({ stream, group }, `${group} leaves ${stream}`)
+    const left = worker.stop(LEAVE_DEADLINE_MS).finally(() => this.#leaving.delete(key))
+    this.#leaving.set(key, left)
+  }
+
+  #outlast(step: () => Promise<unknown>): Promise<unknown> {
+    const { logger, stopping } = this.#options
+    return outlast(step, logger, stopping)
+  }
+
+  /** Whether it was started: it may run, or not be wanted. */
+  async #run(options: WorkerOptions): Promise<boolean> {
+    const { log, logger, consumer, policy } = this.#options
+    const { stream, group } = options
+    const key = keyOf(stream, group)
+    if (this.#stopped || this.#members.has(key) || this.#leaving.has(key)) return false
+    if (policy.stateOf(stream) === 'removed') return false
+    const worker = new Worker(log, { ...options, consumer, log: logger })
+    const member = { stream, group, worker, standard: worker.concurrency }
+    this.#obey(member)
     await worker.start()
-    this.#workers.push(worker)
+    this.#members.set(key, member)
+    return true
   }
 }
 
+/** The groups of the app and its jobs, as workers take them. The first one of a stream is its main one. */
+function runnableGroups({ app, consumers, trail, middleware }: Parts): RunnableGroup[] {
+  const wrap = compose(...middleware)
+  const seen = new Set<string>()
+  return [...app.handlers, ...jobGroups(app, consumers)].map(({ stream, options, handler }) => {
+    const main = !seen.has(stream)
+    seen.add(stream)
+    return { ...options, stream, handler: wrap(handler), audit: { trail, main } }
+  })
+}
+
 /** Jobs run like the events of any group; those of one job one after the other, on whichever instance. */
-function jobGroups({ jobs }: App): GroupDeclaration[] {
+function jobGroups({ jobs }: App, consumers: ConsumerDefaults): GroupDeclaration[] {
   const group = jobGroup(jobs)
   if (!group) return []
-  return [
-    { stream: group.stream.name, options: { group: group.group, order: 'key' }, handler: group.handler },
-  ]
+  const options = { group: group.group, order: 'key' as const }
+  return [withDefaults({ stream: group.stream.name, options, handler: group.handler }, consumers)]
 }

@@ -1,5 +1,6 @@
 import { InvalidError, MillraceError, type Issue } from '../../core/errors.ts'
 import { redactText } from '../../core/redact.ts'
+import { tlsIssues, tlsOptionsOf, type TlsSource } from '../../core/tls.ts'
 import type { ConnectionOptions, RedisOptions, SentinelOptions } from '../connection.ts'
 import { parseAddress, readAddress, WANTED_ADDRESS, type Address } from './address.ts'
 
@@ -8,7 +9,7 @@ export interface Access {
   readonly username?: string | undefined
   readonly password?: string | undefined
   readonly database?: number | undefined
-  readonly tls: boolean
+  readonly tls: boolean | TlsSource
 }
 
 /** The options, checked. */
@@ -34,6 +35,9 @@ export function whereabouts(options: ConnectionOptions): Whereabouts {
   const ways = [url, sentinel, cluster].filter((way) => way !== undefined)
   if (ways.length !== 1)
     throw invalid([issue('', 'exactly one of url, sentinel and cluster says where it is')])
+  const wrong = typeof tls === 'boolean' ? [] : tlsIssues(tlsOptionsOf(tls))
+  if (wrong.length > 0)
+    throw new InvalidError('CONFIGURATION_INVALID', 'TLS can not be spoken to Redis like this', wrong)
   const access = { username, password, tls }
   if (sentinel) return ofSentinel(sentinel, access)
   if (cluster) return ofCluster(cluster, access)

@@ -1,4 +1,6 @@
+import { isIP } from 'node:net'
 import { createClient, type RedisClientType } from '@redis/client'
+import { bytesOf, tlsOptionsOf, type TlsOptions } from '../../core/tls.ts'
 import type { Access } from './access.ts'
 import type { Address } from './address.ts'
 
@@ -19,9 +21,24 @@ export function socketClient(
     disableOfflineQueue: true,
     maintNotifications: 'disabled',
     commandOptions: { timeout: 0 },
-    socket: { host, port, ...(tls && { tls }), connectTimeout: connectTimeoutMs, reconnectStrategy: false },
+    socket: {
+      host,
+      port,
+      ...(tls && secured(host, tls === true ? {} : tlsOptionsOf(tls))),
+      connectTimeout: connectTimeoutMs,
+      reconnectStrategy: false,
+    },
   }) as unknown as RedisClientType
 }
+
+/** Said outright, since a variable of the environment could switch the check off for all of Node.js. */
+const secured = (host: string, { serverName, ...parts }: TlsOptions) => ({
+  tls: true as const,
+  rejectUnauthorized: true,
+  ...bytesOf(parts),
+  // Told to the server, which may have several certificates; an address is checked all the same.
+  ...(serverName ? { servername: serverName } : isIP(host) === 0 && { servername: host }),
+})
 
 /**
  * Ends a client that has not connected in time: it waits for ever for the answers to its first commands, on a socket that

@@ -1,0 +1,98 @@
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { afterEach, describe, expect, it } from 'vitest'
+import { fakeServer } from './fake-ports.ts'
+import { HttpServer } from './http-server.ts'
+
+const HEAD = 'POST /api/events/custom HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n'
+
+let server: HttpServer | undefined
+const sockets: Socket[] = []
+afterEach(async () => {
+  for (const socket of sockets.splice(0)) socket.destroy()
+  await server?.stop(0)
+})
+
+async function serve(requestTimeoutMs: number) {
+  const fake = fakeServer({}, { requestTimeoutMs })
+  server = new HttpServer(fake.app.fetch, { host: '127.0.0.1', port: 0, requestTimeoutMs })
+  await server.start()
+  return { ...fake, url: server.url }
+}
+
+async function talk(words: string): Promise<Socket> {
+  const socket = connect(Number(new URL(server!.url).port), '127.0.0.1')
+  // A server that gives up on a client may reset the connection.
+  socket.on('error', () => {})
+  sockets.push(socket)
+  await once(socket, 'connect')
+  socket.write(words)
+  return socket
+}
+
+describe('clients that are slow on purpose', () => {
+  it('hold up nobody, a thousand of them, and are let go', async () => {
+    const { url, published } = await serve(1_500)
+    const slow = await Promise.all(
+      Array.from({ length: 1_000 }, (_, number) =>
+        talk(number % 2 ? 'GET / HTTP/1.1\r\nHost: a\r\nX-Slow: ' : `${HEAD}Content-Length: 100\r\n\r\n{`),
+      ),
+    )
+    const closed = slow.map((socket) => text(socket).catch(() => ''))
+    const body = JSON.stringify({ streamName: 's', eventType: 't', payload: 1 })
+    const headers = { 'content-type': 'application/json' }
+    for (let turn = 0; turn < 20; turn++) {
+      const response = await fetch(`${url}/api/events/custom`, { method: 'POST', headers, body })
+      expect(response.status).toBe(201)
+    }
+    expect(published).toHaveLength(20)
+    const answers = await Promise.all(closed)
+    // Some may see their connection closed before they read the answer; most read it.
+    const told = answers.filter((answer) => answer.startsWith('HTTP/1.1 408 '))
+    expect(told.length).toBeGreaterThan(900)
+    for (const answer of told) expect(answer).toContain('"code":"REQUEST_TOO_SLOW"')
+  })
+
+  it('get 408 where the body stops coming, with a problem', async () => {
+    await serve(300)
+    const socket = await talk(`${HEAD}Content-Length: 100\r\n\r\n{"streamName":`)
+    expect(await text(socket)).toMatch(
+      /^HTTP\/1\.1 408 [^]*application\/problem\+json[^]*"code":"REQUEST_TOO_SLOW"/,
+    )
+  })
+
+  it('get 408 where the headers stop coming, with a problem', async () => {
+    await serve(300)
+    const socket = await talk('GET / HTTP/1.1\r\nHost: a\r\nX-')
+    expect(await text(socket)).toMatch(
+      /^HTTP\/1\.1 408 [^]*application\/problem\+json[^]*"code":"REQUEST_TOO_SLOW"/,
+    )
+  })
+})
+
+describe('what can not be read as a request', () => {
+  it.each([
+    ['one header that is too long', `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`, 431],
+    [
+      'too many headers',
+      `GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${'a: b\r\n'.repeat(5_000)}\r\n`,
+      431,
+    ],
+    ['a target that is too long', `GET /${'x'.repeat(20_000)} HTTP/1.1\r\nHost: a\r\n\r\n`, 431],
+    ['no HTTP', '\u0016\u0003\u0001hello\r\n\r\n', 400],
+    ['a header without a name', 'GET / HTTP/1.1\r\nHost: a\r\n: x\r\n\r\n', 400],
+    ['two lengths', `${HEAD}Content-Length: 1\r\nContent-Length: 2\r\n\r\n{}`, 400],
+    ['a length and chunks', `${HEAD}Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, 400],
+    ['a length that is no number', `${HEAD}Content-Length: x\r\n\r\n{}`, 400],
+    ['a chunk without a size', `${HEAD}Transfer-Encoding: chunked\r\n\r\nxyz\r\n{}\r\n0\r\n\r\n`, 400],
+  ])('%s is answered with a problem', async (_, words, status) => {
+    const { published, url } = await serve(5_000)
+    const answer = await text(await talk(words))
+    expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `))
+    expect(answer).toContain('application/problem+json')
+    expect(answer.match(/HTTP\/1\.1 /g)).toHaveLength(1)
+    expect(published).toEqual([])
+    expect((await fetch(`${url}/health/live`)).status).toBe(200)
+  })
+})

@@ -1,0 +1,171 @@
+import { Bus } from '../../src/bus/bus.ts'
+import { tail } from '../../src/bus/tail.ts'
+import { RetryLater } from '../../src/core/delivery.ts'
+import { resolveRetention } from '../../src/core/retention-policy.ts'
+import { stream } from '../../src/core/stream.ts'
+import { openConnection } from '../../src/redis/connections/servers.ts'
+import { CLIENT_RATE_PREFIX } from '../../src/redis/keys.ts'
+import { RedisStreamLog } from '../../src/redis/redis-log.ts'
+import { RedisSettings } from '../../src/redis/settings/settings-store.ts'
+import { job } from '../../src/schedule/job.ts'
+import { ClientRates } from '../../src/security/client-rates.ts'
+import { until } from './until.ts'
+
+/** What one kind of user does with the library, so that the rights which docs/security.md names are tried out. */
+export type Role = (url: string) => Promise<void>
+
+const STREAM = 'orders'
+const orders = stream(STREAM, {})
+const operator = { actor: 'ada', reason: 'a drill' }
+
+async function using(url: string, work: (log: RedisStreamLog, bus: Bus) => Promise<void>): Promise<void> {
+  const log = await RedisStreamLog.open({ url, offlineTimeoutMs: 2_000 })
+  const bus = new Bus(log, { operations: log.operations, closeLog: () => log.close() })
+  await work(log, bus).finally(() => bus.close())
+}
+
+async function publish(bus: Bus, type: string, idempotencyKey?: string): Promise<void> {
+  const event = { type, data: 1, ...(idempotencyKey !== undefined && { idempotencyKey }) }
+  const [result] = await bus.publishUntyped(STREAM, [event])
+  if (typeof result !== 'string') throw result
+}
+
+/** Now, once under a key, and later. */
+export const publisher: Role = (url) =>
+  using(url, async (log, bus) => {
+    await publish(bus, 'placed')
+    await publish(bus, 'placed', 'once')
+    await publish(bus, 'placed', 'once')
+    await log.register(STREAM)
+    const { schedule } = log.operations
+    const later = { fields: ['type', 'later'], delayMs: 60_000, idempotencyKey: 'later' }
+    const [id] = await schedule.schedule(STREAM, [later])
+    if (typeof id !== 'string') throw id
+    await schedule.schedule(STREAM, [later])
+    await log.ping()
+  })
+
+/**
+ * Handles, retries, gives up and leaves: in a group of many, in one that keeps the order and a rate, and in one that knows
+ * events again. One event of the type `bad` has to be there.
+ */
+export const worker: Role = (url) =>
+  using(url, async (log, bus) => {
+    const retry = { attempts: 2, delayMs: 10 }
+    const many = await bus.consume(
+      orders,
+      { group: 'many', retry, minIdleMs: 300, claimIntervalMs: 100 },
+      {
+        '*': ({ event, attempt }) => {
+          if (event.type === 'bad') throw new Error('it is bad')
+          if (attempt === 1) throw new RetryLater(10, 'once more')
+        },
+      },
+    )
+    const ordered = await bus.consume(
+      orders,
+      { group: 'ordered', order: 'key', rateLimit: { count: 1_000, perMs: 1_000 } },
+      { '*': () => {} },
+    )
+    const once = await bus.consume(
+      orders,
+      { group: 'once', deduplicate: { ttlMs: 60_000 } },
+      { '*': () => {} },
+    )
+    const producing = await bus.consume(
+      orders,
+      { group: 'producing' },
+      { '*': (delivery) => delivery.produce('{orders}:out', ['type', 'out', 'data', '1']) },
+    )
+    await until('what many do', () => many.status.deadLettered === 1 && many.status.processed >= 2)
+    await until('what comes in order', () => ordered.status.processed >= 3)
+    await until('what comes once', () => once.status.processed >= 1)
+    await until('what is produced', () => producing.status.processed >= 3)
+    await log.ping()
+  })
+
+/** Looks at everything, and changes nothing. */
+export const reader: Role = (url) =>
+  using(url, async (log) => {
+    const { deadLetters, stats, streams, replays, resets, holds, schedule, control, actions } = log.operations
+    await log.registered()
+    await stats.lag(STREAM)
+    await streams.info(STREAM)
+    const { letters } = await deadLetters.list(STREAM)
+    await deadLetters.get(STREAM, letters[0]!.id)
+    await deadLetters.summary(STREAM)
+    await deadLetters.streams()
+    await replays.count({ stream: STREAM })
+    await replays.progress(STREAM, 'none')
+    await resets.preview({ stream: STREAM, group: 'many', to: 'start' })
+    await holds.list(STREAM)
+    await schedule.list(STREAM)
+    await schedule.streams()
+    await schedule.recall(['tick'])
+    await control.pausedSince(STREAM, 'many')
+    await actions.actions(STREAM)
+    for await (const entry of tail(log, STREAM, { from: '0', follow: false })) void entry
+    const connection = await openConnection({ url }, 'settings')
+    await new RedisSettings(connection, 'shop').read()
+    await new RedisSettings(connection, 'shop').history()
+    await connection.close()
+    await log.ping()
+  })
+
+/** All that the others do, and what only the service and whoever is on call do. */
+export const service: Role = async (url) => {
+  await publisher(url)
+  await worker(url)
+  await reader(url)
+  await using(url, async (log, bus) => {
+    let ticks = 0
+    await bus.runJobs([job('tick', { everyMs: 1_000 }, () => void ticks++)])
+    const { schedule } = log.operations
+    const fields = ['type', 'soon', 'data', '1']
+    const ids = await schedule.schedule(STREAM, [
+      { fields, delayMs: 10 },
+      { fields, delayMs: 60_000 },
+    ])
+    await schedule.cancel(STREAM, ids[1] as string)
+    await until('a tick', () => ticks > 0)
+    await until('what was due', async () => {
+      const entries = await log.read(STREAM, '0-0', 100)
+      return entries.some(({ fields }) => fields[1] === 'soon')
+    })
+    await operate(log)
+  })
+  const connection = await openConnection({ url }, 'settings')
+  await new RedisSettings(connection, 'shop').change({ 'log.level': 'debug' }, operator)
+  const rates = new ClientRates({ max: 10, windowMs: 1_000 }, { keyPrefix: CLIENT_RATE_PREFIX })
+  rates.share(() => connection)
+  await rates.take('client')
+  await connection.close()
+}
+
+async function operate({ operations }: RedisStreamLog): Promise<void> {
+  const { deadLetters, replays, control, resets, holds, retention } = operations
+  const { letters } = await deadLetters.list(STREAM)
+  await deadLetters.edit(STREAM, letters[0]!.id, { data: 2 }, operator)
+  await deadLetters.redrive(STREAM, { filter: {} }, { ...operator, limit: 1 })
+  await deadLetters.discard(STREAM, { filter: {} }, operator)
+  await replays.replay({ stream: STREAM, name: 'again', target: { group: 'many' }, ...operator })
+  await replays.abandon(STREAM, 'again', operator)
+  await control.pause(STREAM, 'many')
+  await control.resume(STREAM, 'many')
+  await resets.reset(
+    { stream: STREAM, group: 'many', to: 'start', pending: 'drop' },
+    { ...operator, force: true },
+  )
+  await holds.set(STREAM, 'backup', '0-0', { ttlMs: 60_000 })
+  await holds.move(STREAM, 'backup', '0-1', { ttlMs: 60_000 })
+  await holds.release(STREAM, 'backup')
+  const policy = {
+    maxLength: 2,
+    hardMaxLength: 3,
+    abandonedAfterMs: 60_000,
+    abandonedAction: 'expire',
+  } as const
+  const target = resolveRetention({ stream: STREAM, policy, groups: [{ name: 'many' }] })
+  await retention.trim(target)
+  await retention.inspect(target)
+}
