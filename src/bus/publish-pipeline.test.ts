@@ -113,7 +113,7 @@ describe('what comes out is checked', () => {
     async (answer) => {
       const { publish, publisher, written } = open(() => answer as never)
       expect(await failureOf(publish(number(1)))).toMatchObject({ code: 'EVENT_INVALID' })
-      expect(await failureOf(async () => publisher.check(numbers, number(1)))).toMatchObject({
+      expect(await failureOf(async () => publisher.prepareEntries(numbers, number(1)))).toMatchObject({
         code: 'EVENT_INVALID',
       })
       expect(await written()).toEqual([])
@@ -163,11 +163,17 @@ describe('what comes out is checked', () => {
     expect(await failureOf(entryOf(open(), number('x')))).toMatchObject({ code: 'EVENT_INVALID' })
   })
 
-  test('and by `check`, which writes nothing', async () => {
+  test('and by whoever prepares, and writes later or not at all', async () => {
     const { publisher, written } = open(repeat)
-    await publisher.check(numbers, number(3))
-    await publisher.check(numbers, number(0))
+    const prepared = [3, 0, 1].map((n) => publisher.prepareEntries(numbers, number(n)))
     expect(await written()).toEqual([])
+    const results = await publisher.write(numbers.name, await Promise.all(prepared))
+    expect(results).toEqual([
+      expect.any(String),
+      expect.objectContaining({ code: 'EVENT_FILTERED' }),
+      expect.any(String),
+    ])
+    expect((await written()).map(({ event }) => event.data)).toEqual([3, 3, 3, 1])
   })
 })
 

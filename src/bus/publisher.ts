@@ -1,4 +1,9 @@
-import { checkedEntry, DEFAULT_MAX_EVENT_BYTES, refuseDurability } from '../core/checked-entry.ts'
+import {
+  checkedEntry,
+  DEFAULT_MAX_EVENT_BYTES,
+  refuseDurability,
+  type PreparedEvent,
+} from '../core/checked-entry.ts'
 import { MillraceError } from '../core/errors.ts'
 import type { NewEvent } from '../core/event.ts'
 import { checkName } from '../core/names.ts'
@@ -41,16 +46,27 @@ export class Publisher {
   }
 
   /**
-   * Refuses what `publish` would refuse, and writes nothing. A promise only where there is something to wait for.
+   * Refuses what `publish` would refuse, and answers what {@link write} is to write of an event: so all of many can be
+   * checked before the first is written. A promise only where there is something to wait for.
    *
    * @throws InvalidError `EVENT_INVALID` with the fields at fault, MillraceError `EVENT_TOO_LARGE` or `NAME_INVALID`
    */
-  check(target: string | StreamDeclaration, event: NewEvent): void | Promise<void> {
+  prepareEntries(
+    target: string | StreamDeclaration,
+    event: NewEvent,
+  ): PreparedEvent | Promise<PreparedEvent> {
     checkName('stream name', nameOf(target))
     const parts = this.#run(target, [event])
     return parts instanceof Promise
-      ? parts.then((settled) => this.#checkParts(settled))
-      : this.#checkParts(parts)
+      ? parts.then((settled) => this.#entriesOf(settled))
+      : this.#entriesOf(parts)
+  }
+
+  /** Writes what was prepared for a stream, in order. A result for each event, as of `publish`. */
+  async write(stream: string, events: readonly PreparedEvent[]): Promise<(string | MillraceError)[]> {
+    let end = 0
+    const ends = events.map((entries) => (end += entries.length))
+    return joinResults(ends, await this.#append(stream, events.flat()))
   }
 
   /**
@@ -108,13 +124,12 @@ export class Publisher {
     return runPipeline(this.#middleware, nameOf(target), events, (event) => asWritten(target, event))
   }
 
-  #checkParts({ events }: Parts): void {
-    for (const event of events) checkedEntry(event, this.#maxEventBytes)
+  #entriesOf({ events }: Parts): NewEntry[] {
+    return events.map((event) => checkedEntry(event, this.#maxEventBytes))
   }
 
-  async #publishParts(stream: string, { events, ends }: Parts): Promise<(string | MillraceError)[]> {
-    const entries = events.map((event) => checkedEntry(event, this.#maxEventBytes))
-    return joinResults(ends, await this.#append(stream, entries))
+  async #publishParts(stream: string, parts: Parts): Promise<(string | MillraceError)[]> {
+    return joinResults(parts.ends, await this.#append(stream, this.#entriesOf(parts)))
   }
 
   #append(stream: string, entries: readonly NewEntry[]): Promise<(string | MillraceError)[]> {

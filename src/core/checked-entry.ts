@@ -10,6 +10,9 @@ import type { NewEntry } from './stream-log.ts'
 export const DEFAULT_MAX_EVENT_BYTES = 1_048_576
 const MAX_FIELDS = 256
 
+/** What is written of one event that was checked: one entry, several where middleware split it, or none. */
+export type PreparedEvent = readonly NewEntry[]
+
 /**
  * The entry of an event, when nothing speaks against it that can be known before it is written. Its data is checked
  * against its declaration elsewhere.

@@ -1,3 +1,4 @@
+import type { PreparedEvent } from '../core/checked-entry.ts'
 import type { MillraceError } from '../core/errors.ts'
 import type { NewEvent } from '../core/event.ts'
 import { createServerApp, type ServerOptions } from './app.ts'
@@ -23,6 +24,17 @@ export type Body = NonNullable<RequestInit['body']>
 /** What a test knows to be in an answer. */
 export const json = async <T>(response: Response): Promise<T> => (await response.json()) as T
 
+const originals = new WeakMap<PreparedEvent, NewEvent>()
+
+function preparedOf(event: NewEvent): PreparedEvent {
+  const prepared: PreparedEvent = []
+  originals.set(prepared, event)
+  return prepared
+}
+
+/** What a port made of the fake {@link ServerPorts.prepare} was asked to publish. */
+export const eventOf = (prepared: PreparedEvent): NewEvent => originals.get(prepared)!
+
 /** For tests of what HTTP makes of the ports: each port a function, what was published in `published`. */
 export function fakeServer(overrides: Partial<ServerPorts> = {}, options: Partial<ServerOptions> = {}) {
   const published: { stream: string; event: NewEvent }[] = []
@@ -31,9 +43,9 @@ export function fakeServer(overrides: Partial<ServerPorts> = {}, options: Partia
   const log = (fields: object, message: string) => void logged.push({ fields, message })
   const ports: ServerPorts = {
     service: { name: 'orders', version: '1.2.3', startedAt: new Date(Date.now() - 3_600_000) },
-    check() {},
+    prepare: (_, event) => preparedOf(event),
     async publish(stream, events): Promise<(string | MillraceError)[]> {
-      for (const event of events) published.push({ stream, event })
+      for (const prepared of events) published.push({ stream, event: eventOf(prepared) })
       return events.map((_, index) => `${stream}-${index}`)
     },
     publishTestEvent: async () => 'event-stream-0',

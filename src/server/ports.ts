@@ -1,4 +1,5 @@
 import type { AccessControl, RateLimiter } from '../core/access.ts'
+import type { PreparedEvent } from '../core/checked-entry.ts'
 import type { MillraceError } from '../core/errors.ts'
 import type { NewEvent } from '../core/event.ts'
 import type { ProcessedEvents } from '../core/processed-events.ts'
@@ -11,16 +12,17 @@ export interface ServerPorts {
   service: ServiceInfo
 
   /**
-   * Refuses, with a MillraceError, what `publish` would refuse for its content: a batch is checked as a whole before any
-   * of it is published. In an InvalidError the data of the event is called `data`.
+   * What will be written of an event, when nothing speaks against it that can be known before: a batch is prepared as a
+   * whole before any of it is published. Refuses the others with a MillraceError; in an InvalidError the data of the
+   * event is called `data`. A promise only where there is something to wait for.
    */
-  check(stream: string, event: NewEvent): void | Promise<void>
+  prepare(stream: string, event: NewEvent): PreparedEvent | Promise<PreparedEvent>
 
   /**
-   * Publishes events to one stream, in order. Answers the position of each, or why that one was not written; rejects
-   * when none was. Checks by itself what `check` checks.
+   * Writes what was prepared for one stream, in order. Answers the position of each event, or why that one was not
+   * written; rejects when none was.
    */
-  publish(stream: string, events: readonly NewEvent[]): Promise<(string | MillraceError)[]>
+  publish(stream: string, events: readonly PreparedEvent[]): Promise<(string | MillraceError)[]>
 
   /** Publishes a test event to the service's own stream; answers its position. */
   publishTestEvent(): Promise<string>

@@ -1,14 +1,18 @@
 import { InvalidError, MillraceError, PublishError, toError, type Issue } from '../core/errors.ts'
+import type { PreparedEvent } from '../core/checked-entry.ts'
 import type { NewEvent } from '../core/event.ts'
 import type { ServerPorts } from './ports.ts'
 
-type Publishing = Pick<ServerPorts, 'check' | 'publish'>
+type Publishing = Pick<ServerPorts, 'prepare' | 'publish'>
 type Result = string | MillraceError
 
 export interface BatchItem {
   stream: string
   event: NewEvent
 }
+
+/** What was prepared of a batch, by streams, with the places of the events in the batch. */
+type Prepared = Map<string, { events: PreparedEvent[]; indexes: number[] }>
 
 /**
  * Publishes events to any streams and answers their ids in the order given. All are checked before any is published.
@@ -17,28 +21,35 @@ export interface BatchItem {
  * @throws PublishError with a result for each, when some or all were not written
  */
 export async function publishBatch(ports: Publishing, items: readonly BatchItem[]): Promise<string[]> {
-  await checkAll(ports, items)
-  const results = await publishAll(ports, items)
+  const results = await publishAll(ports, await prepareAll(ports, items))
   if (results.every((result) => typeof result === 'string')) return results
   throw new PublishError(results)
 }
 
-async function checkAll(ports: Publishing, items: readonly BatchItem[]): Promise<void> {
+async function prepareAll(ports: Publishing, items: readonly BatchItem[]): Promise<Prepared> {
+  const byStream: Prepared = new Map()
   const faults: InvalidError[] = []
   for (const [index, { stream, event }] of items.entries()) {
     try {
-      const checked = ports.check(stream, event)
-      // Most checks are done at once, and a turn of the event loop for each event of a batch would be dear.
-      if (checked) await checked
+      const prepared = ports.prepare(stream, event)
+      // Most are checked at once, and a turn of the event loop for each event of a batch would be dear.
+      add(byStream, stream, index, prepared instanceof Promise ? await prepared : prepared)
     } catch (thrown) {
       if (!(thrown instanceof MillraceError)) throw thrown
       faults.push(faultOf(thrown, `events.${index}`))
     }
   }
-  if (faults.length === 0) return
+  if (faults.length === 0) return byStream
   const sameCode = faults.every(({ code }) => code === faults[0]!.code)
   const issues = faults.flatMap((fault) => fault.issues)
   throw new InvalidError(sameCode ? faults[0]!.code : 'EVENT_INVALID', 'nothing was published', issues)
+}
+
+function add(byStream: Prepared, stream: string, index: number, event: PreparedEvent): void {
+  let place = byStream.get(stream)
+  if (!place) byStream.set(stream, (place = { events: [], indexes: [] }))
+  place.events.push(event)
+  place.indexes.push(index)
 }
 
 function faultOf(error: MillraceError, prefix: string): InvalidError {
@@ -63,30 +74,19 @@ export function inTermsOfRequest(error: unknown): unknown {
 }
 
 /** Never rejects: where one stream fails, the others may have been written, and the caller must hear of them. */
-async function publishAll(ports: Publishing, items: readonly BatchItem[]): Promise<Result[]> {
+async function publishAll(ports: Publishing, byStream: Prepared): Promise<Result[]> {
   const results: Result[] = []
-  const publishStream = async (stream: string, indexes: readonly number[]) => {
-    const events = indexes.map((index) => items[index]!.event)
+  const publishing = Array.from(byStream, async ([stream, { events, indexes }]) => {
     const answers = await ports.publish(stream, events).catch(asFailure)
     for (const [turn, index] of indexes.entries()) {
       results[index] = Array.isArray(answers) ? (answers[turn] ?? NO_RESULT) : answers
     }
-  }
-  await Promise.all(Array.from(indexesByStream(items), ([stream, indexes]) => publishStream(stream, indexes)))
+  })
+  await Promise.all(publishing)
   return results
 }
 
 const NO_RESULT = new MillraceError('PUBLISH_FAILED', 'the publisher gave no result')
-
-function indexesByStream(items: readonly BatchItem[]): Map<string, number[]> {
-  const byStream = new Map<string, number[]>()
-  for (const [index, { stream }] of items.entries()) {
-    const indexes = byStream.get(stream)
-    if (indexes) indexes.push(index)
-    else byStream.set(stream, [index])
-  }
-  return byStream
-}
 
 function asFailure(thrown: unknown): MillraceError {
   if (thrown instanceof MillraceError) return thrown

@@ -55,10 +55,11 @@ describe('one event', () => {
 describe('a batch', () => {
   it('is checked as a whole before anything is published', async () => {
     const { post, published } = fakeServer({
-      async check(stream) {
+      async prepare(stream) {
         const issues = [{ path: 'data.a', message: 'is required' }]
         if (stream === 'strict') throw new InvalidError('EVENT_INVALID', 'no', issues)
         if (stream === 'small') throw failure('EVENT_TOO_LARGE', 'has 9 bytes')
+        return []
       },
     })
     const response = await post('/api/events/batch', many('a', 'strict', 'small'))
@@ -121,11 +122,11 @@ describe('a batch', () => {
   })
 
   it('with a thousand faults is answered in few words', async () => {
-    const check = () => {
+    const prepare = () => {
       throw failure('EVENT_INVALID', 'x'.repeat(100))
     }
     const limits = { batchEvents: 1000, batchBodyBytes: 1e6 }
-    const response = await fakeServer({ check }, limits).post(
+    const response = await fakeServer({ prepare }, limits).post(
       '/api/events/batch',
       many(...Array<string>(1000).fill('s')),
     )

@@ -47,7 +47,7 @@ function addCustom(app: ServerApp, ports: ServerPorts, { bodyBytes, jsonDepth }:
 
 async function publishOne(ports: ServerPorts, stream: string, event: NewEvent): Promise<string> {
   try {
-    const [result] = await ports.publish(stream, [event])
+    const [result] = await ports.publish(stream, [await ports.prepare(stream, event)])
     if (typeof result === 'string') return result
     throw result ?? new Error('the publisher gave no result')
   } catch (error) {

@@ -34,12 +34,12 @@ test('a read that fails is made again at longer and longer intervals, and at onc
   scene.fails = false
   const before = worker.status.lastLoopAt
   worker.tryAgain()
-  await until('progress', () => worker.status.lastLoopAt > before, 1_000)
+  expect(await until('progress', () => worker.status.lastLoopAt > before, 1_000)).toBe(true)
 })
 
 test('no pause is longer than it may be', async () => {
   const { scene } = await start({ maxFaultDelayMs: 1 })
-  await until('many failures', () => scene.waits.length > 100, 5_000)
+  expect(await until('many failures', () => scene.waits.length > 100, 5_000)).toBe(true)
 })
 
 test('a read waits as long as it was told; the first one after a fault shows at once that all is well', async () => {

@@ -49,7 +49,7 @@ export class Publishing {
     }
     const through = new Bus(this.#around.bus.log, { middleware: [async (event) => event] })
     const { name, type } = BY_NAME
-    await new Publisher(this.#around.bus.log).check(orders, this.#event(BY_NAME))
+    await new Publisher(this.#around.bus.log).prepareEntries(orders, this.#event(BY_NAME))
     await Promise.all([
       inOrder(),
       ...SINGLE.map((event) => this.#publish(event)),

@@ -1,4 +1,5 @@
 import { Publisher } from '../../bus/publisher.ts'
+import type { PreparedEvent } from '../../core/checked-entry.ts'
 import { MillraceError } from '../../core/errors.ts'
 import type { NewEvent } from '../../core/event.ts'
 import type { PublishMiddleware } from '../../core/pipeline.ts'
@@ -45,16 +46,24 @@ export class EventIntake {
   }
 
   /** A promise only where there is something to wait for. */
-  check(stream: string, event: NewEvent): void | Promise<void> {
-    return this.publisher.check(this.#target(stream), event)
+  prepare(stream: string, event: NewEvent): PreparedEvent | Promise<PreparedEvent> {
+    return this.publisher.prepareEntries(this.#declared.get(stream) ?? stream, event)
   }
 
-  async publish(stream: string, events: readonly NewEvent[]): Promise<(string | MillraceError)[]> {
+  async write(stream: string, events: readonly PreparedEvent[]): Promise<(string | MillraceError)[]> {
     const { publisher } = this
     return this.#circuit.run(async () => {
-      if (!this.#declared.has(stream) && !this.#registered.has(stream)) await this.#register(stream, events)
-      return publisher.publish(this.#target(stream), events)
+      // Before it is published, so that no published event goes unseen.
+      if (!this.#declared.has(stream) && !this.#registered.has(stream)) await this.#register(stream)
+      return publisher.write(stream, events)
     })
+  }
+
+  /** Both in one: all are checked before the first is written. */
+  async publish(stream: string, events: readonly NewEvent[]): Promise<(string | MillraceError)[]> {
+    const prepared: PreparedEvent[] = []
+    for (const event of events) prepared.push(await this.prepare(stream, event))
+    return this.write(stream, prepared)
   }
 
   /** @throws MillraceError `REDIS_UNAVAILABLE` before there is something to publish to */
@@ -63,15 +72,9 @@ export class EventIntake {
     throw new MillraceError('REDIS_UNAVAILABLE', 'the service has no connection to Redis yet; try again soon')
   }
 
-  /** Before the publishing, so that no published event goes unseen; and only for what will be published. */
-  async #register(stream: string, events: readonly NewEvent[]): Promise<void> {
-    for (const event of events) await this.publisher.check(stream, event)
+  async #register(stream: string): Promise<void> {
     await this.#log!.register(stream)
     this.#registered.add(stream)
     this.#onNewStream()
-  }
-
-  #target(stream: string): string | StreamDeclaration {
-    return this.#declared.get(stream) ?? stream
   }
 }

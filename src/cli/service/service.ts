@@ -264,8 +264,8 @@ export class MillraceService implements Service {
     const { config, logger } = this.#options
     return {
       service: { ...config.service, startedAt: this.#startedAt },
-      check: (stream, event) => this.#intake.check(stream, event),
-      publish: (stream, events) => this.#intake.publish(stream, events),
+      prepare: (stream, event) => this.#intake.prepare(stream, event),
+      publish: (stream, events) => this.#intake.write(stream, events),
       overload: () => this.#load.reason,
       publishTestEvent: () => this.#publishTestEvent(),
       health: async () => this.#health(),

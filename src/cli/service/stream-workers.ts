@@ -2,6 +2,7 @@ import type { App, GroupDeclaration } from '../../app/app.ts'
 import type { AuditTrail } from '../../core/audit.ts'
 import type { Middleware } from '../../core/delivery.ts'
 import { toError } from '../../core/errors.ts'
+import { pause } from '../../core/pause.ts'
 import { compose } from '../../core/pipeline.ts'
 import type { ConsumerDefaults } from '../../config/config.ts'
 import type { Log, Service } from '../../core/service.ts'
@@ -112,8 +113,11 @@ export class StreamWorkers implements Service {
     this.#stopped = true
     clearInterval(this.#timer)
     const stopAll = () => Promise.all(this.workers.map((worker) => worker.stop(deadlineMs)))
-    // A look that waits for Redis must not take the time that handlers have; perhaps it has begun to join one more.
-    await Promise.all([stopAll(), ...this.#leaving.values(), this.#looking])
+    const looked = new AbortController()
+    const looking = this.#looking.then(() => looked.abort())
+    // A look can wait for Redis for longer than there is time; a worker that it brings then is stopped by itself.
+    const patience = pause(deadlineMs, looked.signal)
+    await Promise.all([stopAll(), ...this.#leaving.values(), Promise.race([looking, patience])])
     await stopAll()
   }
 
@@ -206,6 +210,7 @@ export class StreamWorkers implements Service {
     const member = { stream, group, worker, standard: worker.concurrency }
     this.#obey(member)
     await worker.start()
+    if (this.#stopped) await worker.stop(0)
     this.#members.set(key, member)
     return true
   }
