@@ -17,6 +17,8 @@ interface Correlation {
 }
 
 const current = new AsyncLocalStorage<Correlation>()
+/** How much work is under way. While there is none, no promise of the process pays for the storage (Node.js before 24). */
+let underWay = 0
 
 /**
  * Runs work for a request or an event: until it ends, every line of a log that it writes, and every event that it
@@ -26,7 +28,9 @@ export function correlated<T>(correlationId: string, work: () => T): T {
   const correlation = { id: correlationId, ended: false }
   const end = () => {
     correlation.ended = true
+    if (--underWay === 0) current.disable()
   }
+  underWay++
   let isAsync = false
   try {
     const result = current.run(correlation, work)

@@ -5,6 +5,7 @@ import { networkOf, type ClientAddress } from './client-address.ts'
 import type { ServerEnv } from './envelope.ts'
 import type { ServerPorts } from './ports.ts'
 import { rateHeaders, rateLimited } from './rate-limit.ts'
+import { refuseOtherOrigins } from './same-origin.ts'
 
 /** Who asks these is no client, and must be answered whatever clients do. */
 const UNLIMITED = /^\/(?:metrics|health-check|health(?:\/.*)?)$/
@@ -27,16 +28,20 @@ export function gate(ports: ServerPorts, clients: ClientAddress): MiddlewareHand
   const { access, rateLimiter } = ports
   return async (c, next) => {
     if (UNLIMITED.test(c.req.path)) return next()
-    const { caller, refusal } = await identify(access, c.req.raw.headers)
+    const identity = access && !access.open ? await identify(access, c.req.raw.headers) : NOBODY
+    const { caller, refusal } = identity
     if (caller) c.set('caller', caller)
-    c.set('authorize', (scope) =>
-      authorize(access, { ...(caller && { caller }), ...(refusal && { refusal }) }, scope),
-    )
+    c.set('authorize', (scope) => authorize(access, identity, scope))
     const address = () => clients.of(peerOf(c), c.req.raw.headers)
-    if (refusal) ports.log?.debug({ error: refusal, client: address() }, 'A credential was not accepted')
+    if (refusal) {
+      const fields = { error: refusal, client: address(), correlationId: c.get('correlationId') }
+      ports.log?.debug(fields, 'A credential was not accepted')
+    }
     const client = caller ? `caller:${caller.name}` : `address:${networkOf(address())}`
-    const verdict = await rateLimiter?.take(client, refusal ? WEIGHT_OF_FAILURE : 1)
+    const verdict = rateLimiter && (await rateLimiter.take(client, refusal ? WEIGHT_OF_FAILURE : 1))
     if (verdict?.allowed === false) throw rateLimited(verdict)
+    // After the counting, so that a page that tries is slowed down as well.
+    refuseOtherOrigins(c)
     await next()
     if (!verdict) return
     for (const [name, value] of Object.entries(rateHeaders(verdict))) c.res.headers.set(name, value)
@@ -46,11 +51,12 @@ export function gate(ports: ServerPorts, clients: ClientAddress): MiddlewareHand
 /** The other end of the socket; undefined where the app is called without one. */
 export const peerOf = (c: Context<ServerEnv>): string | undefined => c.env?.incoming?.socket?.remoteAddress
 
-async function identify(access: AccessControl | undefined, headers: Headers): Promise<Identity> {
-  if (!access || access.open) return {}
+const NOBODY: Identity = {}
+
+async function identify(access: AccessControl, headers: Headers): Promise<Identity> {
   try {
     const caller = await access.authenticate(headers)
-    return caller ? { caller } : {}
+    return caller ? { caller } : NOBODY
   } catch (error) {
     if (error instanceof MillraceError) return { refusal: error }
     throw error

@@ -60,7 +60,14 @@ describe('publishing', () => {
     const response = await post('/api/events/custom', body, { 'idempotency-key': 'signup-1' })
     expect(response.status).toBe(201)
     expect(await response.json()).toEqual({ success: true, messageId: 'user:events-0' })
-    const event = { type: 'user.created', data: { userId: '1' }, key: '1', idempotencyKey: 'signup-1' }
+    const headers = { correlationid: response.headers.get('x-correlation-id') }
+    const event = {
+      headers,
+      type: 'user.created',
+      data: { userId: '1' },
+      key: '1',
+      idempotencyKey: 'signup-1',
+    }
     expect(published).toEqual([{ stream: 'user:events', event }])
   })
 

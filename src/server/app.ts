@@ -7,7 +7,6 @@ import type { ServerApp } from './endpoint.ts'
 import { envelope, timeLimit, type ServerEnv } from './envelope.ts'
 import { addHealthRoutes } from './health-routes.ts'
 import { HttpError } from './http-error.ts'
-import { measured } from './metrics-requests.ts'
 import { addMetricsRoute } from './metrics-route.ts'
 import { refuseOverload, type InFlightLimits } from './overload.ts'
 import type { ServerPorts } from './ports.ts'
@@ -15,10 +14,8 @@ import { problemResponse } from './problem.ts'
 import { addProcessedRoutes } from './processed-routes.ts'
 import { addPublishRoutes, type PublishLimits } from './publish-routes.ts'
 import { addSettingsRoutes } from './settings-routes.ts'
-import { sameOrigin } from './same-origin.ts'
 import { addTestEventRoute } from './test-event-route.ts'
 import { addTokenKeysRoute } from './token-keys-route.ts'
-import { strictTransport } from './strict-transport.ts'
 
 export interface AppOptions {
   /** How long a request may take before it is answered with 504. */
@@ -68,14 +65,7 @@ export function createMetricsApp(ports: ServerPorts, options: AppOptions): Serve
 function createApp(ports: ServerPorts, options: AppOptions, addRoutes: (app: ServerApp) => void): ServerApp {
   const app: ServerApp = new OpenAPIHono<ServerEnv>()
   const clients = clientAddress(options.trustedProxies ?? [])
-  app.use(
-    measured(ports),
-    envelope(ports),
-    strictTransport(clients),
-    gate(ports, clients),
-    sameOrigin,
-    timeLimit(options.requestTimeoutMs),
-  )
+  app.use(envelope(ports, clients), gate(ports, clients), timeLimit(options.requestTimeoutMs))
   addRoutes(app)
   refuseOtherMethods(app)
   app.notFound((c) => problemResponse(notFound(c.req.path)))

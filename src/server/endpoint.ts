@@ -1,6 +1,7 @@
 import type { OpenAPIHono, RouteConfig, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { Scope } from '../core/access.ts'
+import { correlated } from '../core/correlation.ts'
 import { InvalidError, type Issue } from '../core/errors.ts'
 import { readJson } from './body.ts'
 import type { ServerEnv } from './envelope.ts'
@@ -17,6 +18,8 @@ export interface Endpoint<Q extends z.ZodObject, H extends z.ZodObject, B extend
   summary: string
   /** What the caller must be allowed to do; health, metrics and documents are for everybody. */
   scope?: Scope
+  /** It hands the correlation id on by itself, so that it need not be in the air, which is dear. */
+  correlates?: true
   query?: Q
   headers?: H
   body?: { schema: B; limitBytes: number; jsonDepth?: number }
@@ -48,7 +51,8 @@ export function addEndpoint<Q extends z.ZodObject, H extends z.ZodObject, B exte
       headers: checkNamed(headers, (name) => c.req.header(name), 'the headers'),
       body: body && check(body.schema, await receive(c, body), 'the body'),
     }
-    return handle(c, input as Input<Q, H, B>)
+    const run = () => handle(c, input as Input<Q, H, B>)
+    return endpoint.correlates ? run() : correlated(c.get('correlationId'), run)
   })
 }
 

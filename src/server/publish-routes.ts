@@ -1,3 +1,4 @@
+import { CORRELATION_ID } from '../core/correlation.ts'
 import type { NewEvent } from '../core/event.ts'
 import { addEndpoint, type ServerApp } from './endpoint.ts'
 import { inTermsOfRequest, publishBatch } from './publish-batch.ts'
@@ -34,20 +35,23 @@ function addCustom(app: ServerApp, ports: ServerPorts, { bodyBytes, jsonDepth }:
     path: '/api/events/custom',
     tag,
     scope: 'publish',
+    correlates: true,
     summary: 'Publishes one event',
     headers: IdempotencyHeaders,
     body: { schema: EventSchema, limitBytes: bodyBytes, jsonDepth },
     answers: { 201: { description: 'It was published', schema: PublishedSchema } },
   } as const
   addEndpoint(app, endpoint, async (c, { headers, body }) => {
-    const messageId = await publishOne(ports, body.streamName, toEvent(body, headers['Idempotency-Key']))
+    const event = toEvent(body, c.get('correlationId'), headers['Idempotency-Key'])
+    const messageId = await publishOne(ports, body.streamName, event)
     return c.json({ success: true, messageId }, 201)
   })
 }
 
 async function publishOne(ports: ServerPorts, stream: string, event: NewEvent): Promise<string> {
   try {
-    const [result] = await ports.publish(stream, [await ports.prepare(stream, event)])
+    const prepared = ports.prepare(stream, event)
+    const [result] = await ports.publish(stream, [prepared instanceof Promise ? await prepared : prepared])
     if (typeof result === 'string') return result
     throw result ?? new Error('the publisher gave no result')
   } catch (error) {
@@ -65,6 +69,7 @@ function addBatch(
     path: '/api/events/batch',
     tag,
     scope: 'publish',
+    correlates: true,
     summary: 'Publishes events; none where one of them is at fault',
     headers: IdempotencyHeaders,
     body: { schema: BatchSchema(batchEvents), limitBytes: batchBodyBytes, jsonDepth },
@@ -79,17 +84,22 @@ function addBatch(
     const key = headers['Idempotency-Key']
     const items = body.events.map((input, index) => ({
       stream: input.streamName,
-      event: toEvent(input, key === undefined ? undefined : `${key}/${index}`),
+      event: toEvent(input, c.get('correlationId'), key === undefined ? undefined : `${key}/${index}`),
     }))
     const messageIds = await publishBatch(ports, items)
     return c.json({ success: true, messageIds, count: messageIds.length }, 201)
   })
 }
 
-function toEvent({ eventType, payload, key }: EventInput, idempotencyKey: string | undefined): NewEvent {
+function toEvent(
+  { eventType, payload, key }: EventInput,
+  correlationId: string,
+  idempotencyKey: string | undefined,
+): NewEvent {
   return {
     type: eventType,
     data: payload,
+    headers: { [CORRELATION_ID]: correlationId },
     ...(key !== undefined && { key }),
     ...(idempotencyKey !== undefined && { idempotencyKey }),
   }

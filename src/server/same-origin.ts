@@ -1,4 +1,4 @@
-import type { MiddlewareHandler } from 'hono'
+import type { Context } from 'hono'
 import { HttpError } from './http-error.ts'
 
 /** They change nothing, so it does no harm that a page of others makes a browser send them. */
@@ -10,13 +10,10 @@ const OWN: ReadonlySet<string> = new Set(['same-origin', 'none'])
  * Refuses what a page of another origin makes a browser send, and what could change something. Programs send neither
  * header, so they are not meant.
  */
-export const sameOrigin: MiddlewareHandler = async (c, next) => {
-  if (!SAFE.has(c.req.method) && isOfOthers(c.req.raw.headers))
-    throw new HttpError(
-      'ORIGIN_REFUSED',
-      'a page of another origin sent this; send it from a server, or from a page of this one',
-    )
-  await next()
+export function refuseOtherOrigins({ req }: Context): void {
+  if (SAFE.has(req.method) || !isOfOthers(req.raw.headers)) return
+  const message = 'a page of another origin sent this; send it from a server, or from a page of this one'
+  throw new HttpError('ORIGIN_REFUSED', message)
 }
 
 /** What the browser found out comes first: behind a proxy, `Host` may not be what the page asked for. */

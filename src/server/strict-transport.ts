@@ -1,4 +1,4 @@
-import type { MiddlewareHandler } from 'hono'
+import type { Context } from 'hono'
 import { peerOf } from './access.ts'
 import type { ClientAddress } from './client-address.ts'
 import type { ServerEnv } from './envelope.ts'
@@ -9,10 +9,7 @@ const ONE_YEAR = 'max-age=31536000'
  * Tells browsers that came by TLS to come by TLS only. This service speaks none itself: the word of a trusted proxy
  * counts, and without TLS the header must not be sent (RFC 6797).
  */
-export const strictTransport =
-  (clients: ClientAddress): MiddlewareHandler<ServerEnv> =>
-  async (c, next) => {
-    await next()
-    if (clients.cameByTls(peerOf(c), c.req.raw.headers))
-      c.res.headers.set('strict-transport-security', ONE_YEAR)
-  }
+export function addStrictTransport(c: Context<ServerEnv>, clients: ClientAddress): void {
+  if (clients.cameByTls(peerOf(c), c.req.raw.headers))
+    c.res.headers.set('strict-transport-security', ONE_YEAR)
+}

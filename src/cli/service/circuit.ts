@@ -35,6 +35,8 @@ export class RedisCircuit {
   /** Whether it was the pulse that closed it, and neither publishing nor the pulse has said anything since. */
   #closedByPulse = false
   #pulseIsBelieved = true
+  /** Whether the last end that the policy was told of was a failure. */
+  #hasFailed = false
 
   constructor(options: CircuitOptions, log: Log) {
     this.#options = options
@@ -85,19 +87,24 @@ export class RedisCircuit {
 
   async #watch(publish: () => Promise<Result[]>): Promise<Result[]> {
     const term = this.#term
-    const end = await endOf(publish)
+    let end: () => Result[]
+    try {
+      const results = await publish()
+      end = () => results
+    } catch (error) {
+      end = () => raise(error)
+    }
     if (term === this.#term && this.#policy.state === CircuitState.Closed) this.#count(end)
     return end()
   }
 
-  /** Tells the policy how something ended that ran by itself. */
+  /** Tells the policy how something ended that ran by itself; successes in a row are no news. */
   #count(end: () => Result[]): void {
-    this.#policy.execute(end).then(
-      (results) => {
-        if (!hasOutage(results)) this.#closedByPulse = false
-      },
-      () => {},
-    )
+    const failed = isFailed(end)
+    if (!failed) this.#closedByPulse = false
+    if (!failed && !this.#hasFailed) return
+    this.#hasFailed = failed
+    this.#policy.execute(end).catch(() => {})
   }
 
   #opened(): void {
@@ -123,12 +130,13 @@ const noAnswer = new MillraceError('REDIS_UNAVAILABLE', 'Redis did not answer th
 const isOutage = (error: unknown): boolean => error instanceof MillraceError && OUTAGES.has(error.code)
 const hasOutage = (results: unknown): boolean => (results as Result[]).some(isOutage)
 
-/** As it ended, to be told more than once. */
-const endOf = (publish: () => Promise<Result[]>): Promise<() => Result[]> =>
-  publish().then(
-    (results) => () => results,
-    (error: unknown) => () => raise(error),
-  )
+function isFailed(end: () => Result[]): boolean {
+  try {
+    return hasOutage(end())
+  } catch (error) {
+    return isOutage(error)
+  }
+}
 
 function raise(error: unknown): never {
   throw error
