@@ -1,6 +1,7 @@
 import { Bus, type PublishOptions } from '../../src/bus/bus.ts'
 import { Publisher } from '../../src/bus/publisher.ts'
 import type { MillraceError } from '../../src/core/errors.ts'
+import type { PublishMiddleware } from '../../src/core/pipeline.ts'
 import type { Outbox } from '../../src/postgres/outbox.ts'
 import type { Line } from './journal.ts'
 import {
@@ -47,22 +48,19 @@ export class Publishing {
     const inOrder = async () => {
       for (const event of IN_ORDER) await this.#publish(event)
     }
-    const through = new Bus(this.#around.bus.log, { middleware: [async (event) => event] })
-    const { name, type } = BY_NAME
-    await new Publisher(this.#around.bus.log).prepareEntries(orders, this.#event(BY_NAME))
+    const pass: PublishMiddleware = async (event) => event
+    const through = new Bus(this.#around.bus.log, { middleware: [pass, pass] })
     await Promise.all([
       inOrder(),
       ...SINGLE.map((event) => this.#publish(event)),
       this.#once(TOGETHER, () =>
-        this.#around.bus.publishMany(
+        through.publishMany(
           orders,
           TOGETHER.map((event) => this.#event(event)),
         ),
       ),
       this.#publish(THROUGH_MIDDLEWARE, through),
-      this.#once([BY_NAME], () =>
-        this.#around.bus.publishUntyped(orders.name, [{ type, data: { name }, idempotencyKey: name }]),
-      ),
+      this.#once([BY_NAME], () => this.#publishInTwoSteps()),
       this.#once([{ name: BROKEN, keyed: true }], () =>
         this.#around.bus.log.append(orders.name, [
           { fields: ['type', 'steady', 'data', '{'], idempotencyKey: BROKEN },
@@ -71,6 +69,14 @@ export class Publishing {
       this.#once([SCHEDULED], () => this.#schedule()),
       this.#once([REPLICATED], () => this.#publishDurably()),
     ])
+  }
+
+  /** As the HTTP API does: what was checked is what is written. */
+  async #publishInTwoSteps(): Promise<readonly (string | Error)[]> {
+    const { name } = this.#around.streams.orders
+    const publisher = new Publisher(this.#around.bus.log)
+    const prepared = await publisher.prepareEntries(name, this.#event(BY_NAME))
+    return publisher.write(name, [prepared])
   }
 
   #publish(event: Planned, bus = this.#around.bus): Promise<void> {
