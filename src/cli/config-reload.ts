@@ -1,4 +1,5 @@
-import { VARIABLES, type Variable } from '../config/variables.ts'
+import type { Variable } from '../config/variable.ts'
+import { VARIABLES } from '../config/variables.ts'
 import type { Config, Configuration } from '../config/config.ts'
 import type { Reading } from '../config/readings.ts'
 import { InvalidError, toError, type Issue } from '../core/errors.ts'

@@ -1,7 +1,8 @@
 import { envExample } from '../config/example.ts'
 import type { Reading } from '../config/readings.ts'
 import type { Origin } from '../config/sources.ts'
-import { VARIABLES, type Variable } from '../config/variables.ts'
+import type { Variable } from '../config/variable.ts'
+import { VARIABLES } from '../config/variables.ts'
 import { print, printJson, type Io } from './io.ts'
 import { readServiceConfig, type ConfigFlags } from './service-config.ts'
 

@@ -7,7 +7,8 @@ import { Worker } from 'node:worker_threads'
 import { toError, type Issue } from '../core/errors.ts'
 import { nearestName } from './nearest.ts'
 import type { Source } from './sources.ts'
-import { VARIABLES, type Variable } from './variables.ts'
+import type { Variable } from './variable.ts'
+import { VARIABLES } from './variables.ts'
 
 /** Looked for in the working directory; there may be one of them. */
 const NAMES = ['millrace.config.js', 'millrace.config.json', 'millrace.config.ts'] as const

@@ -13,7 +13,8 @@ import {
 import { expect, it } from 'vitest'
 import { InvalidError } from '../core/errors.ts'
 import { loadConfig, readConfiguration, type Config } from './config.ts'
-import { VARIABLES, type Variable } from './variables.ts'
+import type { Variable } from './variable.ts'
+import { VARIABLES } from './variables.ts'
 
 const CANARY = 'cAnArY-7f3a'
 const table: [string, Variable][] = Object.entries(VARIABLES)

@@ -343,12 +343,6 @@ describe('mistakes', () => {
         message: 'holds "nowhere", which can\'t be read (ENOENT); wanted: the path of a file',
       },
       {
-        path: 'DB_PASSWORD',
-        message: 'is set both as DB_PASSWORD and by DB_PASSWORD_FILE; wanted: one of them',
-      },
-      { path: 'LOG_LEVEL', message: 'holds "loud"; wanted: one of trace, debug, info, warn, error, fatal' },
-      { path: 'LOG_FORMAT', message: 'holds "xml" (in .env); wanted: one of text, json' },
-      {
         path: 'MAX_RETRY_ATTEMPTS',
         message: 'holds "0" (on the command line); wanted: a whole number from 1 to 1000',
       },
@@ -357,6 +351,12 @@ describe('mistakes', () => {
         message:
           'holds "1,two"; wanted: a whole number of milliseconds from 0 to 2147483647; several with commas between them',
       },
+      {
+        path: 'DB_PASSWORD',
+        message: 'is set both as DB_PASSWORD and by DB_PASSWORD_FILE; wanted: one of them',
+      },
+      { path: 'LOG_LEVEL', message: 'holds "loud"; wanted: one of trace, debug, info, warn, error, fatal' },
+      { path: 'LOG_FORMAT', message: 'holds "xml" (in .env); wanted: one of text, json' },
     ])
   })
 

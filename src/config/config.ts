@@ -5,7 +5,9 @@ import type { Given, RedisPlace } from './servers.ts'
 import type { ConfigFile } from './config-file.ts'
 import { readVariables, type Reading } from './readings.ts'
 import { readDotEnv, type Source } from './sources.ts'
-import type { ENVIRONMENTS, LOG_FORMATS, ROLES, Values, VariableName } from './variables.ts'
+import type { Values, VariableName } from './variables.ts'
+import type { ENVIRONMENTS, ROLES } from './variables/service.ts'
+import type { LOG_FORMATS } from './variables/telemetry.ts'
 
 export type Role = (typeof ROLES)[number]
 export type Environment = (typeof ENVIRONMENTS)[number]

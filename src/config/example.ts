@@ -1,4 +1,5 @@
-import { VARIABLES, type Variable } from './variables.ts'
+import type { Variable } from './variable.ts'
+import { VARIABLES } from './variables.ts'
 
 const HEADER = `# Every variable of Millrace, with its default. Copy this file to .env and take the # away from what you set.
 # The environment wins over .env, and a flag over both; see docs/configuration.md.

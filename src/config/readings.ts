@@ -2,7 +2,8 @@ import type { Issue } from '../core/errors.ts'
 import { MASK } from '../core/redact.ts'
 import type { Given } from './servers.ts'
 import { find, type Found, type Origin, type Source } from './sources.ts'
-import { VARIABLES, type Values, type Variable, type VariableName } from './variables.ts'
+import type { Variable } from './variable.ts'
+import { VARIABLES, type Values, type VariableName } from './variables.ts'
 
 /** A variable as it was found. */
 export interface Reading {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parse } from 'dotenv'
 import type { Issue } from '../core/errors.ts'
-import type { Variable } from './variables.ts'
+import type { Variable } from './variable.ts'
 
 /** A place that variables come from; the first that sets one wins. */
 export interface Source {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { VARIABLES, type Variable } from './variables.ts'
+import type { Variable } from './variable.ts'
+import { VARIABLES } from './variables.ts'
 
 const table: [string, Variable][] = Object.entries(VARIABLES)
 
