@@ -49,8 +49,9 @@ describe('the commands of the README', () => {
         .split(/\s+/)
         .slice(2)
       if (name.startsWith('--')) return
-      const command = program.commands.find((one) => one.name() === name)
-      expect(command?.name()).toBe(name)
+      const group = program.commands.find((one) => one.name() === name)
+      const command = group?.commands.find((one) => one.name() === words[0]) ?? group
+      expect(group?.name()).toBe(name)
       const known = new Set(command!.options.map(({ long }) => long))
       expect(words.filter((word) => word.startsWith('--') && !known.has(word))).toEqual([])
     },
