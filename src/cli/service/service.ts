@@ -1,22 +1,18 @@
-import { Background, type BackgroundLoop } from '../../bus/background.ts'
 import type { Config } from '../../config/config.ts'
 import { MillraceError } from '../../core/errors.ts'
 import type { ProcessedEvents } from '../../core/processed-events.ts'
 import type { Service } from '../../core/service.ts'
-import type { OutboxRelay } from '../../postgres/outbox-relay.ts'
-import { openPostgres, type Postgres } from '../../postgres/open-postgres.ts'
-import { RedisStreamLog } from '../../redis/redis-log.ts'
-import type { PublishTicks } from '../../schedule/cron-service.ts'
+import type { Postgres } from '../../postgres/open-postgres.ts'
+import type { RedisStreamLog } from '../../redis/redis-log.ts'
 import { createServerApp } from '../../server/app.ts'
 import { HttpServer } from '../../server/http-server.ts'
 import type { HealthReport, ServerPorts } from '../../server/ports.ts'
 import type { SettingsService } from '../../settings/settings-service.ts'
 import type { ServiceMetrics } from '../../telemetry/metrics/service-metrics.ts'
 import { serviceSecurity, type ServiceSecurity } from './access.ts'
+import { BackgroundWork } from './background-work.ts'
 import { RedisCircuit } from './circuit.ts'
 import { completeApp, consumerName } from './complete-app.ts'
-import { connectWithAttempts } from './connect-attempts.ts'
-import { EmbeddedEngines } from './embedded-engines.ts'
 import { healthReport } from './health.ts'
 import { serviceKeyRing, type ServiceKeyRing } from './encryption.ts'
 import { EventIntake } from './intake.ts'
@@ -29,9 +25,9 @@ import { replaceKeys } from './replace-keys.ts'
 import { Pulse } from './pulse.ts'
 import { configuredSettings, serviceSettings, type Apps } from './settings.ts'
 import { StreamPolicy } from './stream-policy.ts'
-import { AUDIT_GROUP, StreamWorkers } from './stream-workers.ts'
+import { Servers } from './servers.ts'
+import { StreamWorkers } from './stream-workers.ts'
 import { testEvent } from './test-events.ts'
-import { databaseTls, redisTls } from './tls.ts'
 
 /** Everything together: HTTP first, so that health can be asked; then Redis, PostgreSQL, and the workers. */
 export class MillraceService implements Service {
@@ -40,7 +36,6 @@ export class MillraceService implements Service {
   readonly #options: ServiceOptions
   readonly #apps: Apps
   readonly #ring: ServiceKeyRing | undefined
-  readonly #tls: { redis: ReturnType<typeof redisTls>; database: ReturnType<typeof databaseTls> }
   readonly #settings: SettingsService
   readonly #policy: StreamPolicy
   readonly #circuit: RedisCircuit
@@ -49,7 +44,7 @@ export class MillraceService implements Service {
   readonly #load: LoadMonitor
   readonly #startedAt = new Date()
   readonly #stopping = new AbortController()
-  readonly #engines: EmbeddedEngines
+  readonly #servers: Servers
   readonly #intake: EventIntake
   readonly #metrics: ServiceMetrics | undefined
   readonly #http: HttpServer
@@ -57,8 +52,7 @@ export class MillraceService implements Service {
   #log: RedisStreamLog | undefined
   #postgres: Postgres | undefined
   #workers: StreamWorkers | undefined
-  #background: Background | undefined
-  #relay: OutboxRelay | undefined
+  #background: BackgroundWork | undefined
   #notReady: string | undefined = 'the service is starting'
   #starting: Promise<void> | undefined
   #stopped: Promise<void> | undefined
@@ -77,8 +71,7 @@ export class MillraceService implements Service {
     this.#settings = serviceSettings(options, this.#apps, this.security)
     this.#policy = new StreamPolicy(() => this.#settings.values, given.app, app)
     this.#ring = serviceKeyRing(config.security.encryptionKeys)
-    this.#tls = { redis: redisTls(config), database: databaseTls(config) }
-    this.#engines = new EmbeddedEngines(options)
+    this.#servers = new Servers(options, this.#stopping.signal)
     this.#intake = new EventIntake(
       app.streams,
       publishMiddleware(options, this.#ring),
@@ -125,6 +118,8 @@ export class MillraceService implements Service {
       await step()
       this.#stopping.signal.throwIfAborted()
     }
+    // Redis may have gone meanwhile: whoever reads that the service is ready finds it so.
+    await this.#redisPulse.untilAnswer(this.#stopping.signal)
     this.#notReady = undefined
   }
 
@@ -153,14 +148,14 @@ export class MillraceService implements Service {
     // What a start opens after the stop would stay open for ever.
     await this.#starting?.catch(() => {})
     const leftMs = Math.max(0, end - performance.now())
-    const services = [this.#workers, this.#relay, this.#http, this.#metricsHttp]
-    await Promise.all([this.#background?.close(leftMs), ...services.map((service) => service?.stop(leftMs))])
+    const services = [this.#workers, this.#background, this.#http, this.#metricsHttp]
+    await Promise.all(services.map((service) => service?.stop(leftMs)))
     await this.#settings.stop(leftMs)
     for (const watch of [this.#redisPulse, this.#databasePulse, this.#load]) watch.stop()
     await this.security.rates.close()
     await this.#log?.close()
     await this.#postgres?.close()
-    await this.#engines.stop()
+    await this.#servers.stop()
   }
 
   #measure(): ServiceMetrics | undefined {
@@ -180,35 +175,17 @@ export class MillraceService implements Service {
 
   async #openRedis(): Promise<void> {
     const { config, logger } = this.#options
-    const log = logger.for('redis-connection')
-    const place = config.redis ?? { url: await this.#engines.redis() }
-    const open = () =>
-      RedisStreamLog.open({
-        ...place,
-        ...this.#tls.redis,
-        ...(config.durability && { durability: config.durability }),
-        log,
-        clientName: config.service.name,
-        connectTimeoutMs: config.connect.timeoutMs,
-      })
-    this.#log = await connectWithAttempts(open, config.connect, log, this.#stopping.signal)
-    const redis = this.#log
+    const redis = await this.#servers.openRedis()
+    this.#log = redis
     this.security.rates.share(() => redis.connection('rates'))
     this.#intake.open(redis, countedLog(this.#metrics, redis))
     const openSettings = () => this.#settings.open(redis.settings(config.service.name))
-    await outlast(openSettings, log, this.#stopping.signal)
+    await outlast(openSettings, logger.for('redis-connection'), this.#stopping.signal)
     await this.#redisPulse.start()
   }
 
   async #openDatabase(): Promise<void> {
-    const { config, logger } = this.#options
-    const log = logger.for('database-connection')
-    const url = config.database?.url ?? (await this.#engines.postgres())
-    const prepare: Parameters<typeof openPostgres>[0]['prepare'] = (stream, events) =>
-      this.#intake.publisher.prepare(stream, events)
-    const open = () =>
-      openPostgres({ url, ...this.#tls.database, log, prepare, tracing: tracingOf(this.#options) })
-    this.#postgres = await connectWithAttempts(open, config.connect, log, this.#stopping.signal)
+    this.#postgres = await this.#servers.openDatabase(this.#intake)
     await this.#databasePulse.start()
   }
 
@@ -231,33 +208,16 @@ export class MillraceService implements Service {
     await this.#workers.start()
   }
 
-  /** What goes on beside the groups: scheduled events, jobs, retention, and the outbox. */
   async #startBackground(): Promise<void> {
-    const log = this.#log!
-    const { app, logger } = this.#options
-    this.#background = new Background(log.operations, logger.for('background'))
-    this.#background.moveScheduled()
-    for (const { stream, policy } of app.retention) {
-      const own = app.handlers.filter((group) => group.stream === stream)
-      const groups = own.map(({ options: { group, start = '0' } }) => ({ name: group, start }))
-      // A stream that no group of the app handles is followed for the audit trail.
-      this.#background.retain({
-        stream,
-        policy,
-        groups: groups.length > 0 ? groups : [{ name: AUDIT_GROUP }],
-      })
-    }
-    this.#relay = this.#postgres!.relay(countedLog(this.#metrics, log))
-    await this.#relay.start()
-    if (app.jobs.length > 0) await this.#runJobs(this.#background)
-  }
-
-  async #runJobs(background: Background): Promise<void> {
-    const { app, logger } = this.#options
-    const publish: PublishTicks = (stream, events) => this.#intake.publish(stream, events)
-    const start = () => background.runJobs(app.jobs, publish, this.#settings.values.jobs)
-    await outlast(start, logger.for('background'), this.#stopping.signal)
-    await this.#settings.onChange('jobs', (plans) => background.replanJobs(plans))
+    this.#background = new BackgroundWork(this.#options, {
+      log: this.#log!,
+      postgres: this.#postgres!,
+      intake: this.#intake,
+      settings: this.#settings,
+      metrics: this.#metrics,
+      stopping: this.#stopping.signal,
+    })
+    await this.#background.start()
   }
 
   #ports(): ServerPorts {
@@ -314,14 +274,9 @@ export class MillraceService implements Service {
       circuit: this.#circuit.state,
       database: hasRole(this.#options, 'api', 'worker') ? this.#databasePulse.check : undefined,
       workers: consumes ? (this.#workers?.statuses ?? []) : undefined,
-      background: consumes ? this.#backgroundLoops() : undefined,
+      background: consumes ? (this.#background?.loops ?? []) : undefined,
       overload: this.#load.reason,
       notReady: this.#notReady,
     })
-  }
-
-  #backgroundLoops(): BackgroundLoop[] {
-    const relay = this.#relay && { name: 'outbox', lastLoopAt: this.#relay.status.lastLoopAt }
-    return [...(this.#background?.loops ?? []), ...(relay ? [relay] : [])]
   }
 }
