@@ -19,6 +19,14 @@ describe('encodeEvent', () => {
     expect(attempt).toThrow(expect.objectContaining({ code: 'EVENT_INVALID' }))
   })
 
+  test.each([{ a: 'half \ud83d' }, { 'half \udc00': 'a' }])(
+    'refuses the header %j, which would change',
+    (headers) => {
+      const attempt = () => encodeEvent({ type: 't', data: 1, headers })
+      expect(attempt).toThrow(expect.objectContaining({ code: 'EVENT_INVALID' }))
+    },
+  )
+
   test('refuses data that JSON can not hold, with the cause', () => {
     const circular: { self?: unknown } = {}
     circular.self = circular
@@ -49,16 +57,25 @@ describe('writing and reading', () => {
   /** The fields with a place of their own, and the one that says that data is no JSON. */
   const TAKEN = new Set(['id', 'type', 'time', 'data', 'partitionkey', 'datacontenttype'])
 
+  /** Any text that there is, NUL, controls and what stands outside of the first plane included. */
+  const text = fc.string({ unit: 'binary' })
+  const name = fc.string({ unit: 'binary', minLength: 1 })
+
   const events = fc.record(
     {
-      type: fc.string({ minLength: 1 }),
-      data: fc.jsonValue().map((data): unknown => JSON.parse(JSON.stringify(data))),
-      id: fc.string({ minLength: 1 }),
+      type: name,
+      // Half a character may stand in data: JSON has a way to say it.
+      data: fc
+        .jsonValue({ stringUnit: fc.oneof(fc.string({ unit: 'binary' }), fc.constant('\ud800')) })
+        .map((data): unknown => JSON.parse(JSON.stringify(data))),
+      id: name,
       time: fc.date({ noInvalidDate: true, min: new Date(0) }).map((date) => date.toISOString()),
-      key: fc.string({ minLength: 1 }),
+      key: name,
       headers: fc.dictionary(
-        fc.string().filter((name) => !TAKEN.has(name)),
-        fc.string(),
+        fc
+          .oneof(text, fc.constantFrom('__proto__', 'constructor', 'toString'))
+          .filter((one) => !TAKEN.has(one)),
+        text,
       ),
     },
     { requiredKeys: ['type', 'data'] },
@@ -68,7 +85,7 @@ describe('writing and reading', () => {
     const check = fc.property(events, (event) => {
       const { id, type, time, data, key, headers } = decodeEntry('s', {
         position: '1000-0',
-        fields: encodeEvent(event),
+        fields: encodeEvent(event).map(overTheWire),
       })
       expect({ id, type, time, data, key }).toEqual({
         id: event.id ?? '1000-0',
@@ -103,6 +120,9 @@ describe('writing and reading', () => {
     fc.assert(check, { numRuns: 500 })
   })
 })
+
+/** What becomes of a text in Redis. */
+const overTheWire = (text: string): string => Buffer.from(text).toString()
 
 const isText = (value: unknown): boolean => typeof value === 'string'
 

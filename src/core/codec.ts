@@ -236,6 +236,12 @@ function pushHeaders(fields: string[], headers: Readonly<Record<string, string>>
     if (typeof value !== 'string') {
       throw new MillraceError('EVENT_INVALID', `the header "${name}" must be a string, not ${typeof value}`)
     }
+    if (!name.isWellFormed() || !value.isWellFormed()) {
+      throw new MillraceError(
+        'EVENT_INVALID',
+        `the header ${JSON.stringify(name)} is no valid Unicode; use well-formed text`,
+      )
+    }
     if (name === 'datacontenttype' && !holdsJson(value)) {
       throw new MillraceError(
         'EVENT_INVALID',

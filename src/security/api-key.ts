@@ -6,6 +6,8 @@ import { InvalidError, type Issue } from '../core/errors.ts'
 const KEY = /^mr_[\da-f]{8}_[\w-]{43}$/
 const KEY_START = 'mr_'
 const DIGEST = /^[\da-f]{64}$/
+/** Also in capitals, or what was left of it when it was copied. */
+const DIGEST_LIKE = /[\da-f]{32}/i
 /** No space, colon or comma: the name stands in a list, and in lines of logs. */
 const NAME = /^[\w.@/-]{1,64}$/
 const DATE = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d))?$/
@@ -62,7 +64,7 @@ export function parseKeys(items: readonly string[], issues: Issue[]): StoredKey[
 function parseKey(item: string, number: number, issues: Issue[]): StoredKey {
   const [name = '', scopes = '', digest = '', ...rest] = item.split(':')
   const expires = rest.join(':')
-  const where = `item ${number}${showable(name) ? ` (${name})` : ''}`
+  const where = `item ${number} (${shownOf(item, name, digest)})`
   const wrong = (message: string) => void issues.push({ path: 'API_KEYS', message: `${where} ${message}` })
   if (!NAME.test(name)) wrong(`has no proper name; ${NAME_WANTED}`)
   const words = scopes.split('+')
@@ -78,8 +80,14 @@ function parseKey(item: string, number: number, issues: Issue[]): StoredKey {
   return { name, scopes: new Set(words as Scope[]), digest: Buffer.from(digest, 'hex'), expiresAt }
 }
 
-/** In the wrong place there may be a key, or a digest. */
-const showable = (name: string): boolean => NAME.test(name) && !startsLikeKey(name) && !DIGEST.test(name)
+/**
+ * Only before a proper digest a name is a name for certain: what is not of the form of an item may be a key or a password,
+ * and nothing but its length is shown.
+ */
+function shownOf(item: string, name: string, digest: string): string {
+  const isName = NAME.test(name) && !startsLikeKey(name) && !DIGEST_LIKE.test(name)
+  return isName && DIGEST.test(digest) ? name : `${item.length} characters`
+}
 
 function timeOf(text: string): number {
   if (!DATE.test(text)) return NaN

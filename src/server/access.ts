@@ -1,10 +1,11 @@
-import type { Context, MiddlewareHandler } from 'hono'
+import type { MiddlewareHandler } from 'hono'
 import { may, type AccessControl, type Caller, type Scope } from '../core/access.ts'
 import { MillraceError } from '../core/errors.ts'
 import { networkOf, type ClientAddress } from './client-address.ts'
-import type { ServerEnv } from './envelope.ts'
+import type { ServerEnv } from './server-env.ts'
 import type { ServerPorts } from './ports.ts'
 import { rateHeaders, rateLimited } from './rate-limit.ts'
+import { peerOf } from './peer.ts'
 import { refuseOtherOrigins } from './same-origin.ts'
 
 /** Who asks these is no client, and must be answered whatever clients do. */
@@ -47,9 +48,6 @@ export function gate(ports: ServerPorts, clients: ClientAddress): MiddlewareHand
     for (const [name, value] of Object.entries(rateHeaders(verdict))) c.res.headers.set(name, value)
   }
 }
-
-/** The other end of the socket; undefined where the app is called without one. */
-export const peerOf = (c: Context<ServerEnv>): string | undefined => c.env?.incoming?.socket?.remoteAddress
 
 const NOBODY: Identity = {}
 

@@ -54,6 +54,22 @@ describe('health', () => {
 })
 
 describe('publishing', () => {
+  it.each([
+    '{orders}:dead-letter',
+    '{millrace:settings:orders}:changes',
+    'millrace:jobs',
+    '{a}:group:g:inlet',
+  ])('never reaches %s, which Millrace keeps for itself, alone or in a batch', async (streamName) => {
+    const { post, published } = fakeServer()
+    const one = await post('/api/events/custom', JSON.stringify({ ...EVENT, streamName }))
+    const batch = JSON.stringify({ events: [EVENT, { ...EVENT, streamName }] })
+    for (const answer of [one, await post('/api/events/batch', batch)]) {
+      expect(answer.status).toBe(400)
+      expect(await answer.json()).toMatchObject({ code: 'NAME_INVALID' })
+    }
+    expect(published).toEqual([])
+  })
+
   it('publishes one event and answers its id', async () => {
     const { post, published } = fakeServer()
     const body = JSON.stringify({ ...EVENT, key: '1', unknown: 'ignored' })

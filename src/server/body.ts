@@ -1,7 +1,7 @@
 import { HttpError } from './http-error.ts'
 import { isDeeperThan } from '../core/json-depth.ts'
 
-const JSON_TYPE = /^application\/json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?;?\s*$/i
+const JSON_TYPE = /^application\/json\s*(?:;\s*charset\s*=\s*(?:utf-8|"utf-8")\s*)?;?\s*$/i
 
 export interface JsonLimits {
   /** As they come over the wire, whatever the headers say. */
@@ -22,11 +22,27 @@ export async function readJson(request: Request, { bytes, depth }: JsonLimits): 
   if (isDeeperThan(depth, text)) {
     throw new HttpError('BODY_INVALID', `the JSON is nested deeper than ${depth} levels; flatten it`)
   }
+  const value = parse(text)
+  if (MAY_OVERFLOW.test(text) && holdsInfinity(value))
+    throw new HttpError('BODY_INVALID', 'the JSON holds a number beyond 1.8e308; send it as a text')
+  return value
+}
+
+function parse(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {
     throw new HttpError('BODY_INVALID', `the body is not JSON: ${(error as Error).message}`)
   }
+}
+
+/** A number with an exponent, or of very many digits. Few bodies have one, so few are looked through. */
+const MAY_OVERFLOW = /[:,[\s]-?(?:\d{309}|\d+(?:\.\d+)?e\+?\d)/i
+
+/** Such a number is written down as null again, which is something else than what was sent. */
+function holdsInfinity(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return value === Infinity || value === -Infinity
+  return Object.values(value).some(holdsInfinity)
 }
 
 /** Strict also because no web page can send this type to another site without asking first, which we never allow. */

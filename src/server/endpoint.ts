@@ -4,7 +4,7 @@ import type { Scope } from '../core/access.ts'
 import { correlated } from '../core/correlation.ts'
 import { InvalidError, type Issue } from '../core/errors.ts'
 import { readJson } from './body.ts'
-import type { ServerEnv } from './envelope.ts'
+import type { ServerEnv } from './server-env.ts'
 import { HttpError } from './http-error.ts'
 import { ProblemSchema } from './schemas.ts'
 
@@ -47,7 +47,7 @@ export function addEndpoint<Q extends z.ZodObject, H extends z.ZodObject, B exte
     const { scope, query, headers, body } = endpoint
     if (scope) c.get('authorize')(scope)
     const input = {
-      query: checkNamed(query, (name) => c.req.query(name), 'the query'),
+      query: checkNamed(query, (name) => queried(c, name), 'the query'),
       headers: checkNamed(headers, (name) => c.req.header(name), 'the headers'),
       body: body && check(body.schema, await receive(c, body), 'the body'),
     }
@@ -78,18 +78,31 @@ function checkNamed(
   return check(schema, Object.fromEntries(named), what)
 }
 
+/** Taking one of several would be another request than whoever stands between us and the client may have seen. */
+function queried(c: Context<ServerEnv>, name: string): string | undefined {
+  const [value, second] = c.req.queries(name) ?? []
+  if (second === undefined) return value
+  throw new HttpError('REQUEST_INVALID', `the query has ${name} twice; give it once`, {
+    issues: [{ path: name, message: 'is given twice; give it once' }],
+  })
+}
+
 function check(schema: z.ZodType, value: unknown, what: string): unknown {
   const result = schema.safeParse(value, {
     error: (issue) => (issue.input === undefined ? 'is required' : undefined),
   })
   if (result.success) return result.data
   const { issues } = result.error
-  const faults = issues.map(({ path, message }) => ({ path: path.join('.'), message }))
+  const faults = issues.map(({ path, message }) => ({ path: cut(path.join('.')), message: cut(message) }))
   if (issues.every((issue) => issue.code === 'custom' && issue.params?.['code'] === 'NAME_INVALID')) {
     throw new InvalidError('NAME_INVALID', `${what} holds a name that is not allowed`, faults)
   }
   throw new HttpError('REQUEST_INVALID', `${what} does not fit: ${summarize(faults)}`, { issues: faults })
 }
+
+/** Names of unknown fields stand in messages, and are as long as the client likes. */
+const MAX_SHOWN_LENGTH = 300
+const cut = (text: string): string => text.slice(0, MAX_SHOWN_LENGTH)
 
 const SUMMARIZED = 5
 

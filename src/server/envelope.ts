@@ -1,32 +1,16 @@
 import { randomUUID } from 'node:crypto'
-import type { IncomingMessage } from 'node:http'
 import type { Context, MiddlewareHandler } from 'hono'
 import { isCorrelationId } from '../core/correlation.ts'
 import type { TracedAnswer } from '../core/tracing.ts'
-import type { Caller, Scope } from '../core/access.ts'
 import type { ClientAddress } from './client-address.ts'
 import { HttpError } from './http-error.ts'
 import type { ServerPorts } from './ports.ts'
+import type { ServerEnv } from './server-env.ts'
 import { addStrictTransport } from './strict-transport.ts'
 import { routeOf, tellRequest } from './request-report.ts'
 
-/** What handlers find in the context of a request. */
-export interface ServerEnv {
-  /** What came over a socket; missing where the app is called without one. */
-  Bindings: { incoming?: Pick<IncomingMessage, 'socket'> }
-  Variables: {
-    correlationId: string
-    /** Who makes the request, where that is known. */
-    caller?: Caller
-    /** Throws unless the caller may do that. */
-    authorize: (scope: Scope) => void
-    /** While the body is being read. */
-    receiving?: boolean
-  }
-}
-
 /** For an API, whose answers no browser should run, frame or keep. The documents set their own policy. */
-const HEADERS: readonly (readonly [string, string])[] = [
+export const ANSWER_HEADERS: readonly (readonly [string, string])[] = [
   ['cache-control', 'no-store'],
   ['content-security-policy', "default-src 'none'; frame-ancestors 'none'"],
   ['cross-origin-opener-policy', 'same-origin'],
@@ -54,7 +38,7 @@ export function envelope(ports: ServerPorts, clients: ClientAddress): Middleware
     await (tracing ? tracing.request(tracedRequest(c), () => traced(c, next)) : next())
     const { headers } = c.res
     headers.set('x-correlation-id', correlationId)
-    for (const [name, value] of HEADERS) if (!headers.has(name)) headers.set(name, value)
+    for (const [name, value] of ANSWER_HEADERS) if (!headers.has(name)) headers.set(name, value)
     addStrictTransport(c, clients)
     tellRequest(c, ports, performance.now() - since)
   }

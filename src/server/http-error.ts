@@ -4,6 +4,7 @@ import type { Issue } from '../core/errors.ts'
 export type HttpErrorCode =
   | 'BODY_INVALID'
   | 'BODY_TOO_LARGE'
+  | 'EXPECTATION_FAILED'
   | 'HEADERS_TOO_LARGE'
   | 'MEDIA_TYPE_UNSUPPORTED'
   | 'METHOD_NOT_ALLOWED'
@@ -18,6 +19,7 @@ export type HttpErrorCode =
 const STATUSES: Readonly<Record<HttpErrorCode, number>> = {
   BODY_INVALID: 400,
   BODY_TOO_LARGE: 413,
+  EXPECTATION_FAILED: 417,
   HEADERS_TOO_LARGE: 431,
   MEDIA_TYPE_UNSUPPORTED: 415,
   METHOD_NOT_ALLOWED: 405,

@@ -1,13 +1,13 @@
 import { once } from 'node:events'
-import { createServer, STATUS_CODES, type Server, type ServerOptions } from 'node:http'
-import type { Duplex } from 'node:stream'
+import { createServer, type IncomingMessage, type Server, type ServerOptions } from 'node:http'
 import { isIPv6, type AddressInfo } from 'node:net'
 import { getRequestListener, RequestError } from '@hono/node-server'
 import { MillraceError } from '../core/errors.ts'
 import { noLog, type Log, type Service } from '../core/service.ts'
-import type { ServerEnv } from './envelope.ts'
+import type { ServerEnv } from './server-env.ts'
 import { HttpError } from './http-error.ts'
-import { problemResponse, renderProblem } from './problem.ts'
+import { faultOf } from './request-faults.ts'
+import { bareProblem, refuseUnreadable } from './unreadable.ts'
 
 export interface HttpServerOptions {
   /** Undefined for all addresses, of IPv4 and IPv6. */
@@ -29,8 +29,6 @@ const HEADERS_TIMEOUT_MS = 10_000
 const SLOW_SWEEP_MS = 1_000
 /** More would take the descriptors that Redis and PostgreSQL need; those past it are closed at once. */
 const MAX_CONNECTIONS = 10_000
-/** Node drops those past the 2000th without a word, and what a proxy adds comes last. */
-const MAX_HEADERS = 200
 
 type FetchCallback = Parameters<typeof getRequestListener>[0]
 
@@ -48,18 +46,23 @@ export class HttpServer implements Service {
 
   constructor(fetch: Fetch, options: HttpServerOptions) {
     this.#options = options
-    const answer: FetchCallback = (request, env) =>
-      env.incoming.rawHeaders.length > 2 * MAX_HEADERS
-        ? problemResponse(tooManyHeaders)
-        : fetch(request, env as ServerEnv['Bindings'])
-    const listener = getRequestListener(answer, { errorHandler: answerError })
+    const { log = noLog } = options
+    const refuse = (error: unknown): Response => {
+      const { body, ...init } = bareProblem(error, log)
+      return new Response(body, init)
+    }
+    const answer: FetchCallback = (request, env) => {
+      const fault = faultOf(env.incoming as IncomingMessage)
+      return fault ? refuse(fault) : fetch(request, env as ServerEnv['Bindings'])
+    }
+    const listener = getRequestListener(answer, { errorHandler: (error) => refuse(readable(error)) })
     this.#server = createServer(limits(options), (incoming, outgoing) => {
       // A busy client would keep its connection, and with it the stop, going for ever.
       if (this.#stopped) outgoing.shouldKeepAlive = false
       void listener(incoming, outgoing)
     })
     this.#server.maxConnections = MAX_CONNECTIONS
-    this.#server.on('clientError', answerClientError)
+    refuseUnreadable(this.#server, log)
   }
 
   /** Where it can be reached, once it has started. */
@@ -107,54 +110,13 @@ const limits = ({ requestTimeoutMs }: HttpServerOptions): ServerOptions => ({
   requestTimeout: requestTimeoutMs,
   headersTimeout: Math.min(HEADERS_TIMEOUT_MS, requestTimeoutMs),
   connectionsCheckingInterval: SLOW_SWEEP_MS,
+  // Node would refuse it without a word; it is refused with one.
+  requireHostHeader: false,
 })
 
-const tooManyHeaders = new HttpError(
-  'HEADERS_TOO_LARGE',
-  `there are more than ${MAX_HEADERS} headers; send less`,
-)
-
-/** What Node can't read as a request, or did not get whole, with what is wrong with it. Nothing else answers those. */
-function answerClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
-  // Gone, or in the middle of an answer: more would be taken for a part of it.
-  if (!socket.writable || error.code === 'ECONNRESET' || hasAnswer(socket)) {
-    socket.destroy()
-    return
-  }
-  socket.end(rawProblem(clientFault(error.code)))
-}
-
-/** Node keeps the answer that is being written on its socket, and does the same in its own handler. */
-const hasAnswer = (socket: Duplex): boolean =>
-  // oxlint-disable-next-line no-underscore-dangle -- there is no other way to know
-  (socket as { _httpMessage?: { headersSent?: boolean } })._httpMessage?.headersSent === true
-
-function clientFault(code: string | undefined): HttpError {
-  if (code === 'HPE_HEADER_OVERFLOW')
-    return new HttpError('HEADERS_TOO_LARGE', 'the headers are larger than 16 KiB; send less')
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
-    return new HttpError(
-      'REQUEST_TOO_SLOW',
-      'the request did not come whole in time; nothing was done with it',
-    )
-  return new HttpError('REQUEST_INVALID', 'this is no request in HTTP/1.1')
-}
-
-function rawProblem(error: HttpError): string {
-  const { status, headers, body } = renderProblem(error)
-  const all = {
-    ...headers,
-    'content-length': Buffer.byteLength(body),
-    'x-content-type-options': 'nosniff',
-    connection: 'close',
-  }
-  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`)
-  return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`
-}
-
 /** For requests that never reached the fetch function, such as one with a broken Host header. */
-const answerError = (error: unknown): Response =>
-  problemResponse(error instanceof RequestError ? new HttpError('REQUEST_INVALID', error.message) : error)
+const readable = (error: unknown): unknown =>
+  error instanceof RequestError ? new HttpError('REQUEST_INVALID', error.message) : error
 
 function describeListenError(
   cause: NodeJS.ErrnoException,

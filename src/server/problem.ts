@@ -89,7 +89,7 @@ type Description = Omit<Problem, 'type' | 'title'> & {
 function describe(error: unknown): Description {
   if (error instanceof HttpError) {
     const { status, code, message, headers, issues } = error
-    return { status, detail: message, code, ...shownErrors(issues), headers }
+    return { status, detail: message.slice(0, MAX_DETAIL_LENGTH), code, ...shownErrors(issues), headers }
   }
   if (error instanceof PublishError) return describePublishError(error)
   const verdict = verdictOn(error)

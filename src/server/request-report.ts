@@ -1,6 +1,6 @@
 import type { Context } from 'hono'
 import { routePath } from 'hono/route'
-import type { ServerEnv } from './envelope.ts'
+import type { ServerEnv } from './server-env.ts'
 import type { ServerPorts } from './ports.ts'
 
 /** What a route can be made for; a client may write anything there. */

@@ -1,17 +1,28 @@
 import { z } from '@hono/zod-openapi'
 import { MillraceError } from '../core/errors.ts'
 import { checkName } from '../core/names.ts'
+import { isReservedName } from '../core/reserved-names.ts'
 
 /** A name that the core allows, with the core's own words where it does not. */
-const name = (what: string) =>
+const name = (what: string, check = (text: string) => checkName(what, text)) =>
   z.string().superRefine((text, context) => {
     try {
-      checkName(what, text)
+      check(text)
     } catch (error) {
       if (!(error instanceof MillraceError)) throw error
       context.addIssue({ code: 'custom', message: error.message, params: { code: error.code } })
     }
   })
+
+/** Whoever may publish may not do so to what Millrace keeps for itself. */
+function checkStreamName(text: string): void {
+  checkName('stream name', text)
+  if (isReservedName(text))
+    throw new MillraceError(
+      'NAME_INVALID',
+      `the stream name ${JSON.stringify(text)} is of a kind that Millrace keeps for itself; choose another one`,
+    )
+}
 
 /** Any JSON, but there must be some. */
 const json = z
@@ -21,7 +32,7 @@ const json = z
 
 export const EventSchema = z
   .object({
-    streamName: name('stream name').openapi({ example: 'user:events' }),
+    streamName: name('stream name', checkStreamName).openapi({ example: 'user:events' }),
     eventType: name('event type').openapi({ example: 'user.created' }),
     payload: json.openapi({ example: { userId: '1' } }),
     key: name('key').optional().openapi({ description: 'Events of one key keep their order', example: '1' }),

@@ -2,7 +2,7 @@ import type { Context } from 'hono'
 import type { Operator } from '../core/action-record.ts'
 import type { SettingsState } from '../core/settings.ts'
 import { addEndpoint, type ServerApp } from './endpoint.ts'
-import type { ServerEnv } from './envelope.ts'
+import type { ServerEnv } from './server-env.ts'
 import { HttpError } from './http-error.ts'
 import type { ServerPorts } from './ports.ts'
 import {

@@ -70,29 +70,3 @@ describe('clients that are slow on purpose', () => {
     )
   })
 })
-
-describe('what can not be read as a request', () => {
-  it.each([
-    ['one header that is too long', `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`, 431],
-    [
-      'too many headers',
-      `GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${'a: b\r\n'.repeat(5_000)}\r\n`,
-      431,
-    ],
-    ['a target that is too long', `GET /${'x'.repeat(20_000)} HTTP/1.1\r\nHost: a\r\n\r\n`, 431],
-    ['no HTTP', '\u0016\u0003\u0001hello\r\n\r\n', 400],
-    ['a header without a name', 'GET / HTTP/1.1\r\nHost: a\r\n: x\r\n\r\n', 400],
-    ['two lengths', `${HEAD}Content-Length: 1\r\nContent-Length: 2\r\n\r\n{}`, 400],
-    ['a length and chunks', `${HEAD}Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, 400],
-    ['a length that is no number', `${HEAD}Content-Length: x\r\n\r\n{}`, 400],
-    ['a chunk without a size', `${HEAD}Transfer-Encoding: chunked\r\n\r\nxyz\r\n{}\r\n0\r\n\r\n`, 400],
-  ])('%s is answered with a problem', async (_, words, status) => {
-    const { published, url } = await serve(5_000)
-    const answer = await text(await talk(words))
-    expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `))
-    expect(answer).toContain('application/problem+json')
-    expect(answer.match(/HTTP\/1\.1 /g)).toHaveLength(1)
-    expect(published).toEqual([])
-    expect((await fetch(`${url}/health/live`)).status).toBe(200)
-  })
-})

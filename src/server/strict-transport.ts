@@ -1,7 +1,7 @@
 import type { Context } from 'hono'
-import { peerOf } from './access.ts'
+import { peerOf } from './peer.ts'
 import type { ClientAddress } from './client-address.ts'
-import type { ServerEnv } from './envelope.ts'
+import type { ServerEnv } from './server-env.ts'
 
 const ONE_YEAR = 'max-age=31536000'
 

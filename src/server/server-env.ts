@@ -1,0 +1,17 @@
+import type { IncomingMessage } from 'node:http'
+import type { Caller, Scope } from '../core/access.ts'
+
+/** What handlers find in the context of a request. */
+export interface ServerEnv {
+  /** What came over a socket; missing where the app is called without one. */
+  Bindings: { incoming?: Pick<IncomingMessage, 'socket'> }
+  Variables: {
+    correlationId: string
+    /** Who makes the request, where that is known. */
+    caller?: Caller
+    /** Throws unless the caller may do that. */
+    authorize: (scope: Scope) => void
+    /** While the body is being read. */
+    receiving?: boolean
+  }
+}
