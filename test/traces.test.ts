@@ -100,6 +100,17 @@ describe('a request', () => {
     expect(new Set(traces)).toEqual(new Set([TRACE]))
     expect([request, send, run, sql].map(parentOf)).toEqual([CALLER, idOf(request), idOf(send), idOf(run)])
     expect(linksOf(run)).toEqual([idOf(send)])
+    const [receive] = await ended(`receive ${orders.name}`)
+    const [ack] = await ended(`ack ${orders.name}`)
+    expect([receive, ack].map(parentOf)).toEqual([undefined, undefined])
+    expect(linksOf(receive)).toEqual([idOf(send)])
+    const group = { 'messaging.destination.name': orders.name, 'messaging.consumer.group.name': 'ledger' }
+    expect(receive!.attributes).toMatchObject({ ...group, 'messaging.operation.type': 'receive' })
+    expect(ack!.attributes).toMatchObject({
+      ...group,
+      'messaging.operation.name': 'ack',
+      'messaging.operation.type': 'settle',
+    })
 
     const [entry] = await bus.log.read(orders.name, FIRST_POSITION, 1)
     const fields = namedFields(entry!.fields)

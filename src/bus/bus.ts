@@ -5,6 +5,7 @@ import type { Operations } from '../core/operations.ts'
 import type { RetentionDeclaration } from '../core/retention-policy.ts'
 import { noLog, type Log } from '../core/service.ts'
 import type { StreamLog } from '../core/stream-log.ts'
+import { tracedLog } from '../core/traced-log.ts'
 import type { DataIn, NewEventOf, Schemas, StreamDeclaration, TypeOf } from '../core/stream.ts'
 import type { JobDeclaration } from '../schedule/job.ts'
 import { jobGroup } from '../schedule/job-group.ts'
@@ -176,7 +177,7 @@ export class Bus {
 
   /** One consumer on many streams, to be added while it runs; see {@link MultiStreamWorker}. `close` stops it. */
   async consumeMany(options: MultiStreamOptions = {}): Promise<MultiStreamWorker> {
-    const worker = new MultiStreamWorker(this.log, { log: this.#options.log ?? noLog, ...options })
+    const worker = new MultiStreamWorker(this.#consumed, { log: this.#options.log ?? noLog, ...options })
     this.#workers.add(worker)
     this.#background?.moveScheduled()
     await worker.start()
@@ -219,7 +220,7 @@ export class Bus {
   }
 
   async #run(options: WorkerOptions): Promise<Worker> {
-    const worker = new Worker(this.log, { log: this.#options.log ?? noLog, ...this.#traced(options) })
+    const worker = new Worker(this.#consumed, { log: this.#options.log ?? noLog, ...this.#traced(options) })
     // Before it runs, so that a close meanwhile stops it.
     this.#workers.add(worker)
     this.#background?.moveScheduled()
@@ -228,6 +229,12 @@ export class Bus {
       throw error
     })
     return worker
+  }
+
+  /** Where there is tracing, with spans of what is received and settled. */
+  get #consumed(): StreamLog {
+    const { tracing } = this.#options
+    return tracing ? tracedLog(this.log, tracing) : this.log
   }
 
   /** Where there is tracing, a span of every start of a handler. */

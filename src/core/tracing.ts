@@ -1,7 +1,7 @@
 import type { Delivery } from './delivery.ts'
 import type { MillraceError } from './errors.ts'
 import type { NewEvent } from './event.ts'
-import type { NewEntry } from './stream-log.ts'
+import type { Claim, NewEntry, Outcome } from './stream-log.ts'
 
 /**
  * Makes spans of what is done, so that one trace shows a request, what it published, and what came of that. Work runs
@@ -20,6 +20,12 @@ export interface Tracing {
 
   /** The event with the context of what runs here, unless it has one: for what is written later, or by another script. */
   carry(event: NewEvent): NewEvent
+
+  /** `receive {stream}`: entries that came to a consumer, with links to what published them; none where nothing came. */
+  receive(stream: string, group: string, claim: () => Promise<Claim[]>): Promise<Claim[]>
+
+  /** `ack {stream}`: how entries ended, told to the log; also where they are given back. */
+  settle<T>(stream: string, group: string, outcomes: readonly Outcome[], settle: () => Promise<T>): Promise<T>
 
   /** `process {stream}`: one start of a handler. It links to what published the events. */
   process(deliveries: readonly [Delivery, ...Delivery[]], run: () => Promise<void> | void): Promise<void>

@@ -2,6 +2,7 @@ import type { Config } from '../../config/config.ts'
 import { MillraceError } from '../../core/errors.ts'
 import type { ProcessedEvents } from '../../core/processed-events.ts'
 import type { Service } from '../../core/service.ts'
+import { tracedLog } from '../../core/traced-log.ts'
 import type { Postgres } from '../../postgres/open-postgres.ts'
 import type { RedisStreamLog } from '../../redis/redis-log.ts'
 import { createServerApp } from '../../server/app.ts'
@@ -191,8 +192,9 @@ export class MillraceService implements Service {
 
   async #startWorkers(): Promise<void> {
     const log = this.#log!
+    const tracing = tracingOf(this.#options)
     this.#workers = new StreamWorkers({
-      log,
+      log: tracing ? tracedLog(log, tracing) : log,
       registered: () => log.registered(),
       app: this.#options.app,
       trail: this.#postgres!.audit,

@@ -83,12 +83,14 @@ function parentOf(deliveries: readonly Delivery[], producers: readonly (SpanCont
   return trace.setSpanContext(ROOT_CONTEXT, producer)
 }
 
-const messaging = (operation: 'send' | 'process', stream: string): Attributes => ({
+const TYPES = { send: 'send', receive: 'receive', process: 'process', ack: 'settle' } as const
+
+export const messaging = (operation: keyof typeof TYPES, stream: string): Attributes => ({
   'messaging.system': 'redis',
   'messaging.operation.name': operation,
-  'messaging.operation.type': operation,
+  'messaging.operation.type': TYPES[operation],
   'messaging.destination.name': stream,
 })
 
-const batchCount = ({ length }: readonly unknown[]): Attributes =>
+export const batchCount = ({ length }: readonly unknown[]): Attributes =>
   length === 1 ? {} : { 'messaging.batch.message_count': length }

@@ -1,6 +1,7 @@
 import { trace } from '@opentelemetry/api'
 import type { Tracing } from '../../core/tracing.ts'
 import { requestSpans } from './http.ts'
+import { receiveSpans, settleSpans } from './consuming.ts'
 import { carry, processSpans, sendSpans } from './messaging.ts'
 import { querySpans } from './sql.ts'
 
@@ -18,7 +19,9 @@ export function openTelemetry(): Tracing {
   return {
     send: sendSpans(tracer),
     carry,
+    receive: receiveSpans(tracer),
     process: processSpans(tracer),
+    settle: settleSpans(tracer),
     query: querySpans(tracer),
     request: requestSpans(tracer),
   }
