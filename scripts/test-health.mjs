@@ -7,6 +7,8 @@ const DEFAULT_URL = 'http://localhost:8000'
 const TIMEOUT_MS = 10_000
 const USAGE = `usage: npm run test:health -- [URL]   (default ${DEFAULT_URL}; API_KEY holds a key, if one is needed)`
 
+const KEY_HINT = '; give a key of the scope publish in API_KEY'
+
 /** @type {{ route: string, status: number, wanted: string, holds(body: any): boolean }[]} */
 const CHECKS = [
   { route: 'GET /health/live', status: 200, wanted: 'the text OK', holds: (body) => body === 'OK' },
@@ -61,7 +63,7 @@ async function verdict(base, { route, status, wanted, holds }) {
   const well = found.status === status && holds(found.body)
   const shown = typeof found.body === 'string' ? found.body : JSON.stringify(found.body)
   console.log(`${well ? 'ok  ' : 'FAIL'} ${route} ${found.status ?? '-'} ${ms} ms ${shown.slice(0, 300)}`)
-  if (!well) console.log(`     wanted: ${status} and ${wanted}`)
+  if (!well) console.log(`     wanted: ${status} and ${wanted}${found.status === 401 ? KEY_HINT : ''}`)
   return well
 }
 

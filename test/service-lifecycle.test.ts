@@ -1,5 +1,8 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { RunningService } from './support/running-service.ts'
 import { ServiceProcess } from './support/service-process.ts'
@@ -196,4 +199,39 @@ describe('a stop', () => {
       await redis.kill('SIGCONT')
     }
   })
+})
+
+describe('a fault that nobody caught', () => {
+  it.each([
+    ['an error in a timer', `setTimeout(() => { throw new Error('lost at redis://a:canary@h') }, 300)`],
+    [
+      'a promise that was rejected',
+      `setTimeout(() => Promise.reject(new Error('lost at redis://a:canary@h')), 300)`,
+    ],
+  ])(
+    '%s ends the process with code 1, and with a line of the log that says where it was',
+    async (_, code) => {
+      const folder = await mkdtemp(join(tmpdir(), 'millrace-crash-'))
+      const app = join(folder, 'app.mjs')
+      await writeFile(app, `${code}\nexport default {}`)
+      try {
+        const service = launch({
+          APP: app,
+          LOG_FORMAT: 'json',
+          REDIS_URL: 'redis://127.0.0.1:1',
+          RETRY_DELAYS: '600000',
+        })
+        const [exitCode] = await once(service.child, 'close')
+        expect(exitCode).toBe(1)
+        expect(JSON.parse(service.lines.at(-1)!)).toMatchObject({
+          level: 'fatal',
+          message: 'A fault that nobody caught ends the service: lost at redis://a:****@h',
+          stack: expect.stringContaining('app.mjs:1'),
+        })
+        expect(service.lines.join()).not.toContain('canary')
+      } finally {
+        await rm(folder, { recursive: true })
+      }
+    },
+  )
 })

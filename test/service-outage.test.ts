@@ -79,7 +79,7 @@ describe('while Redis is away', () => {
   })
 
   it('the process goes on however long it takes', async () => {
-    await start({}, { MAX_RETRY_ATTEMPTS: '1', CIRCUIT_BREAKER_OPEN_MS: '100' })
+    await start({}, { MAX_RETRY_ATTEMPTS: '1', CIRCUIT_BREAKER_OPEN_MS: '100', LOG_LEVEL: 'debug' })
     await redis.kill('SIGKILL')
     await isNotReady('Redis does not answer')
     // Many tries of the circuit, and of the connections.

@@ -78,3 +78,17 @@ test('jobs and retention are checked where they are declared', () => {
   const users = { stream: 'users', policy: {} }
   expect(() => defineApp({ retention: [users, users] })).toThrow(/retention of "users" twice/)
 })
+
+test('a part that is no list, or none of an app, is named: no compiler looks at a module in JavaScript', () => {
+  const app = { handler: [], streams: 'users', jobs: [undefined], metrics: undefined } as never
+  expect(() => defineApp(app)).toThrow(
+    expect.objectContaining({
+      code: 'CONFIGURATION_INVALID',
+      issues: [
+        { path: 'handler', message: expect.stringContaining('wanted: streams, handlers') },
+        { path: 'streams', message: 'must be a list of declarations' },
+        { path: 'jobs', message: 'must be a list of declarations' },
+      ],
+    }),
+  )
+})

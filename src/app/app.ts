@@ -1,7 +1,7 @@
 import { groupHandler, type GroupOptions as BusGroupOptions } from '../bus/group-handler.ts'
 import type { HandlerKey, Handlers } from '../bus/handlers.ts'
 import type { Handler } from '../core/delivery.ts'
-import { InvalidError, MillraceError } from '../core/errors.ts'
+import { InvalidError, MillraceError, type Issue } from '../core/errors.ts'
 import type { Metric } from '../core/metric.ts'
 import { checkFunctions, type PublishMiddleware } from '../core/pipeline.ts'
 import { resolveRetention, type RetentionPolicy } from '../core/retention-policy.ts'
@@ -62,9 +62,11 @@ export function handle<S extends Schemas, K extends HandlerKey<S> = TypeOf<S> | 
 /**
  * Declares an app module, for `millrace serve` to run.
  *
- * @throws MillraceError `CONFIGURATION_INVALID` when one stream, group, metric or job is declared twice, or retention is impossible
+ * @throws MillraceError `CONFIGURATION_INVALID` when a part is no list, or none of an app; when one stream, group, metric or
+ *   job is declared twice, or retention is impossible
  */
 export function defineApp(app: Partial<App>): App {
+  checkParts(app)
   const { streams = [], handlers = [], jobs = [], middleware = [], retention = [] } = app
   const { metrics = [], personalFields = [] } = app
   refuseTwice(
@@ -90,6 +92,31 @@ export function defineApp(app: Partial<App>): App {
   return { streams, handlers, jobs, middleware, retention, metrics, personalFields }
 }
 
+const PARTS: readonly string[] = [
+  'streams',
+  'handlers',
+  'jobs',
+  'middleware',
+  'retention',
+  'metrics',
+  'personalFields',
+] satisfies (keyof App)[]
+
+/** No compiler looks at an app module in JavaScript: a part by another name would be left out without a word. */
+function checkParts(app: Readonly<Record<string, unknown>>): void {
+  const issues: Issue[] = []
+  for (const [path, part] of Object.entries(app)) {
+    if (!PARTS.includes(path))
+      issues.push({ path, message: `is no part of an app; wanted: ${PARTS.join(', ')}` })
+    else if (part !== undefined && !isList(part))
+      issues.push({ path, message: 'must be a list of declarations' })
+  }
+  refuse(issues)
+}
+
+const isList = (part: unknown): boolean =>
+  Array.isArray(part) && part.every((item) => item !== null && item !== undefined)
+
 /** A mistake here would show in a log what nobody may see, so it is told at once. */
 function checkPersonalFields(fields: readonly unknown[]): void {
   const issues = [...fields.entries()]
@@ -98,6 +125,10 @@ function checkPersonalFields(fields: readonly unknown[]): void {
       path: `personalFields.${index}`,
       message: `must be a name or a path such as "user.phone", not ${JSON.stringify(field)}`,
     }))
+  refuse(issues)
+}
+
+function refuse(issues: readonly Issue[]): void {
   if (issues.length > 0)
     throw new InvalidError('CONFIGURATION_INVALID', 'the app can not be run like this', issues)
 }

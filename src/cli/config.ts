@@ -4,11 +4,13 @@ import type { Origin } from '../config/sources.ts'
 import type { Variable } from '../config/variable.ts'
 import { VARIABLES } from '../config/variables.ts'
 import { print, printJson, type Io } from './io.ts'
+import { checkConfig } from './service/check-config.ts'
 import { readServiceConfig, type ConfigFlags } from './service-config.ts'
 
 /** `millrace config print`: every variable as a service would get it that is started here with these flags. */
 export async function configPrintCommand(io: Io, flags: ConfigFlags & { json?: boolean }): Promise<void> {
-  const { variables } = await readServiceConfig(io, flags)
+  const { config, variables } = await readServiceConfig(io, flags)
+  checkConfig(config)
   if (flags.json) return printJson(io, variables.map(toJson))
   const rows = variables.map(({ name, shown, origin }) => [
     name,

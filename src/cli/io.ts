@@ -11,6 +11,8 @@ export interface Io {
   signal: AbortSignal
   /** Calls back whenever a service is told to read its configuration again (SIGHUP). */
   onHangUp?(listener: () => void): void
+  /** Calls back with a fault that nobody caught, such as one in a timer of an app; the process ends when it returns. */
+  onCrash?(listener: (fault: unknown) => void): void
 }
 
 /** Writes a line of data, and waits for a reader that is slower than we are. */

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { constants } from 'node:os'
+import { EXIT } from './exit.ts'
 import { run } from './program.ts'
 
 /** One Ctrl-C can reach us twice, from the terminal and from whoever started us; a person takes longer, in ms. */
@@ -33,6 +34,11 @@ process.exitCode = await run(
     cwd: process.cwd(),
     signal: stop.signal,
     onHangUp: (listener) => process.on('SIGHUP', listener),
+    onCrash: (listener) =>
+      process.on('uncaughtException', (fault) => {
+        listener(fault)
+        process.exit(EXIT.failed)
+      }),
   },
   process.argv.slice(2),
 )

@@ -5,10 +5,11 @@ import { defineApp, type App } from '../app/app.ts'
 import type { Config } from '../config/config.ts'
 import { toError } from '../core/errors.ts'
 import type { Log, Service } from '../core/service.ts'
-import { createLogger } from '../telemetry/logger.ts'
+import { createLogger, type ContextLog } from '../telemetry/logger.ts'
 import { ConfigReload } from './config-reload.ts'
 import { CommandError, EXIT, renderError, type ExitCode } from './exit.ts'
 import { say, type Io } from './io.ts'
+import { checkConfig } from './service/check-config.ts'
 import { MillraceService } from './service/service.ts'
 import { readServiceConfig, type ConfigFlags } from './service-config.ts'
 import { engineFolder } from './with-redis.ts'
@@ -17,6 +18,7 @@ import { engineFolder } from './with-redis.ts'
 export async function serveCommand(io: Io, flags: ConfigFlags): Promise<ExitCode> {
   const current = await readServiceConfig(io, flags)
   const { config } = current
+  checkConfig(config)
   const app = await loadApp(io, config.app)
   const redactFields = [...config.log.redactFields, ...app.personalFields]
   const { name } = config.service
@@ -26,6 +28,8 @@ export async function serveCommand(io: Io, flags: ConfigFlags): Promise<ExitCode
     service: name,
     environment: config.environment,
   })
+  const log = logger.for('service')
+  io.onCrash?.((fault) => logCrash(log, fault))
   for (const warning of config.warnings) logger.for('configuration').warn({}, warning)
   const service = new MillraceService({ config, app, logger, engineFolder: engineFolder(io), env: io.env })
   const reload = new ConfigReload({
@@ -35,7 +39,13 @@ export async function serveCommand(io: Io, flags: ConfigFlags): Promise<ExitCode
     log: logger.for('configuration'),
   })
   io.onHangUp?.(() => void reload.reload())
-  return runService(io, config, service, logger.for('service'))
+  return runService(io, config, service, log)
+}
+
+/** In the log, as every other line, and with where it was: nobody knows what state the process is in, so it has to end. */
+function logCrash(log: ContextLog, fault: unknown): void {
+  const { message, stack } = toError(fault)
+  log.fatal({ stack }, `A fault that nobody caught ends the service: ${message}`)
 }
 
 async function runService(io: Io, config: Config, service: Service, log: Log): Promise<ExitCode> {
@@ -75,8 +85,16 @@ async function loadApp(io: Io, file: string | undefined): Promise<App> {
   if (file === undefined) return defineApp({})
   const path = resolve(io.cwd, file)
   const { default: app } = (await import(pathToFileURL(path).href).catch((error: unknown) => {
-    throw new CommandError(`the app module ${path} can't be loaded: ${toError(error).message}`)
+    throw new CommandError(`the app module ${path} can't be loaded: ${describeLoadError(error)}`)
   })) as { default?: Partial<App> }
   if (!app) throw new CommandError(`the app module ${path} has no default export; make one with defineApp`)
   return defineApp(app)
+}
+
+/** With where it was: of a mistake in the syntax, the message says nothing. What is not found, it names with its importer. */
+function describeLoadError(thrown: unknown): string {
+  const { message, stack = '' } = toError(thrown)
+  const place = /(?:file:\/\/)?\/[^\s()]+:\d+/.exec(stack.replace(message, ''))?.[0]
+  const isNotFound = (thrown as NodeJS.ErrnoException | undefined)?.code === 'ERR_MODULE_NOT_FOUND'
+  return place === undefined || isNotFound ? message : `${message} (${place})`
 }

@@ -7,6 +7,8 @@ import type { Database } from './database.ts'
 const DEFAULT_PING_MS = 5_000
 const MIN_PAUSE_MS = 100
 const MAX_PAUSE_MS = 5_000
+/** Of failed attempts in a row, one in so many is told above debug. */
+const ATTEMPTS_PER_LINE = 30
 
 export interface NotificationOptions {
   channels: readonly string[]
@@ -47,10 +49,10 @@ export class Notifications {
       try {
         await this.#listen(() => (failures = 0))
       } catch (error) {
-        this.#options.log.warn(
-          { error },
-          `not listening to PostgreSQL for a while: ${toError(error).message}`,
-        )
+        const line = `not listening to PostgreSQL for a while: ${toError(error).message}`
+        // An outage of hours is told now and then, not by each attempt.
+        if (failures % ATTEMPTS_PER_LINE === 0) this.#options.log.warn({ error }, line)
+        else this.#options.log.debug({ error }, line)
         await pause(Math.min(MIN_PAUSE_MS * 2 ** failures++, MAX_PAUSE_MS), signal)
       }
     }

@@ -90,8 +90,8 @@ describe('mistakes in keys and tokens', () => {
     }
     const mistakes = mistakesOf(env)
     expect(mistakes).toEqual([
-      expect.stringContaining('API_KEYS item 2 (ci) has no proper scopes'),
-      expect.stringContaining('API_KEYS item 2 (ci) has no proper digest'),
+      expect.stringContaining('API_KEYS item 2 (72 characters) has no proper scopes'),
+      expect.stringContaining('API_KEYS item 2 (72 characters) has no proper digest'),
       'JWT_JWKS_URL is not encrypted; wanted in production: https',
       'JWT_SIGNING_KEY holds no private key; wanted: Ed25519 in PEM (PKCS #8)',
     ])

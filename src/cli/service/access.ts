@@ -22,7 +22,7 @@ export interface ServiceSecurity {
 export function serviceSecurity({
   config,
   logger,
-}: Pick<ServiceOptions, 'config' | 'logger'>): ServiceSecurity {
+}: Pick<ServiceOptions, 'config'> & { logger: { for(context: string): Log } }): ServiceSecurity {
   const log = logger.for('security')
   const issues: Issue[] = []
   const keys = orIssue('API_KEYS', issues, () => new ApiKeys(config.security.apiKeys))

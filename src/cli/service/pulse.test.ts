@@ -38,6 +38,17 @@ describe('the pulse', () => {
     expect(onAnswer).toHaveBeenCalled()
   })
 
+  it('can be waited for, as long as one wants to', async () => {
+    let fault: Error | undefined = new Error('gone')
+    const pulse = await beating(() => (fault ? Promise.reject(fault) : Promise.resolve()))
+    await pulse.untilAnswer(AbortSignal.timeout(30))
+    expect(pulse.answers).toBe(false)
+    const answer = pulse.untilAnswer(new AbortController().signal)
+    fault = undefined
+    await answer
+    expect(pulse.answers).toBe(true)
+  })
+
   it('does not wait for a server that hangs, nor ask it twice at once', async () => {
     let asked = 0
     let hangs = false

@@ -15,6 +15,8 @@ export interface PulseOptions {
 
 const INTERVAL_MS = 500
 const TIMEOUT_MS = 2_000
+/** How often whoever waits for an answer looks what the last check found, in ms. */
+const UNTIL_ANSWER_MS = 20
 
 /**
  * Asks a server again and again whether it answers. Whoever wants to know gets what the last check found, at once: health
@@ -50,6 +52,11 @@ export class Pulse {
     if (this.#beating) return
     this.#beating = true
     void this.#run()
+  }
+
+  /** Resolves when the server answers, which may be at once, or when `signal` is aborted. */
+  async untilAnswer(signal: AbortSignal): Promise<void> {
+    while (!this.answers && !signal.aborted) await pause(UNTIL_ANSWER_MS, signal)
   }
 
   stop(): void {

@@ -1,8 +1,9 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { failureOf, until } from '../../../test/support/until.ts'
 import { useProxy } from '../../../test/support/use-proxy.ts'
 import { useRedisServer } from '../../../test/support/use-redis.ts'
 import type { MillraceError } from '../../core/errors.ts'
+import { noLog } from '../../core/service.ts'
 import { startTestRedis } from '../../engines/test-servers.ts'
 import { startFaultProxy } from '../../testing/fault-proxy.ts'
 import type { ConnectionOptions } from '../connection.ts'
@@ -91,6 +92,17 @@ describe('a connection', () => {
     proxy.cut()
     await works(connection)
     expect(connection.epoch).not.toBe(epoch)
+  })
+
+  test('tells a long outage by its reason, not by each attempt', async () => {
+    const own = await startFaultProxy({ port: server.port })
+    const [warn, debug] = [vi.fn(), vi.fn()]
+    await open({ url: own.url('redis'), log: { ...noLog, warn, debug } })
+    await own.stop()
+    await until('many attempts', () => debug.mock.calls.length >= 5)
+    const reasons = warn.mock.calls.map(([, line]) => line)
+    expect(new Set(reasons).size).toBe(reasons.length)
+    expect(reasons.at(-1)).toContain('ECONNREFUSED')
   })
 
   test('fails commands at once while it is away, with nothing sent', async () => {

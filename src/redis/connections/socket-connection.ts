@@ -284,8 +284,12 @@ export class SocketConnection implements Connection, ServerConnection {
 
   #retry(error: Error): void {
     if (this.#closed) return
+    // An outage of hours is told by its reasons, and now and then, not by each attempt of each connection.
+    const isNews = error.message !== this.#fault?.message || this.#failures % RETRIES_PER_LINE === 0
     this.#fault = error
-    this.#log.warn({ error }, `Redis connection ${this.#name}: ${error.message}`)
+    const line = `Redis connection ${this.#name}: ${error.message}`
+    if (isNews) this.#log.warn({ error }, line)
+    else this.#log.debug({ error }, line)
     this.#reconnect()
     this.#failures++
   }
@@ -300,6 +304,9 @@ export class SocketConnection implements Connection, ServerConnection {
     for (const wake of this.#waiters) wake()
   }
 }
+
+/** Of failures that say the same, one in so many is told above debug. */
+const RETRIES_PER_LINE = 30
 
 /** Doubling from 50 ms, with jitter so that a fleet does not come back in one moment. */
 const reconnectDelay = (failures: number): number =>

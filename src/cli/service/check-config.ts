@@ -1,0 +1,33 @@
+import type { Config } from '../../config/config.ts'
+import { InvalidError, type Issue } from '../../core/errors.ts'
+import { noLog } from '../../core/service.ts'
+import { serviceSecurity } from './access.ts'
+import { serviceKeyRing } from './encryption.ts'
+import { databaseTls, redisTls } from './tls.ts'
+
+/**
+ * Looks at what the table of variables can't: whether keys, tokens and certificates are what they should be. Each is looked
+ * at again where it is used; here, so that whoever has to correct them is told everything at once.
+ *
+ * @throws InvalidError `CONFIGURATION_INVALID` with every mistake, and no secret
+ */
+export function checkConfig(config: Config): void {
+  const issues: Issue[] = []
+  const parts = [
+    () => serviceSecurity({ config, logger: { for: () => noLog } }),
+    () => serviceKeyRing(config.security.encryptionKeys),
+    () => redisTls(config),
+    () => databaseTls(config),
+  ]
+  for (const part of parts) {
+    try {
+      part()
+    } catch (error) {
+      if (!(error instanceof InvalidError)) throw error
+      issues.push(...error.issues)
+    }
+  }
+  if (issues.length === 0) return
+  const count = issues.length === 1 ? '1 mistake' : `${issues.length} mistakes`
+  throw new InvalidError('CONFIGURATION_INVALID', `the configuration has ${count}`, issues)
+}
