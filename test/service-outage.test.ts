@@ -5,10 +5,12 @@ import { stream } from '../src/core/stream.ts'
 import { RunningService } from './support/running-service.ts'
 import { until } from './support/until.ts'
 import { usePostgres } from './support/use-postgres.ts'
+import { useProxy } from './support/use-proxy.ts'
 import { useRedis } from './support/use-redis.ts'
 
 const { server: redis, admin } = useRedis({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] })
 const postgres = usePostgres()
+const proxy = useProxy(postgres)
 let number = 0
 const newStream = () => `outage:${++number}`
 
@@ -117,4 +119,33 @@ describe('while PostgreSQL is away', () => {
     await until('the row of what came meanwhile', async () => (await rows()) === 1, 30_000)
     await until('healthy', async () => (await running.get('/health')).body['status'] === 'healthy', 30_000)
   })
+})
+
+it('while PostgreSQL hangs, what would ask it is refused at once', async () => {
+  const url = new URL(postgres.url)
+  url.port = String(proxy.port)
+  await start({}, { DATABASE_URL: url.href })
+  expect((await running.get('/api/events/stats')).status).toBe(200)
+  proxy.swallow('down')
+  const health = async () =>
+    (await running.get<{ checks: { database: { status: string } } }>('/health')).body.checks.database.status
+  await until('the database to be missed', async () => (await health()) !== 'healthy')
+  const { status, body } = await running.get('/api/events/stats')
+  expect([status, body['code'], body['detail']]).toEqual([
+    503,
+    'DATABASE_UNAVAILABLE',
+    'PostgreSQL does not answer; try again soon',
+  ])
+})
+
+it('streams that no app declares are followed up to a limit, and refused beyond it', async () => {
+  await admin.send(['DEL', 'millrace:streams'])
+  await start({}, { MAX_UNDECLARED_STREAMS: '2' })
+  const [first, second, third] = [newStream(), newStream(), newStream()]
+  for (const name of [first, second, first]) expect((await running.publish(name, 'a', 1)).status).toBe(201)
+  const { status, body } = await running.publish(third, 'a', 1)
+  expect([status, body['code']]).toEqual([409, 'TOO_MANY_STREAMS'])
+  expect(body['detail']).toContain('raise MAX_UNDECLARED_STREAMS')
+  expect(await admin.send(['EXISTS', third])).toBe(0)
+  expect((await running.publish(second, 'a', 2)).status).toBe(201)
 })

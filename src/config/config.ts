@@ -19,7 +19,14 @@ export interface Config {
   service: { name: string; version: string }
   /** Without a host: all addresses, of IPv4 and IPv6. */
   http: { host: string | undefined; port: number; requestTimeoutMs: number }
-  limits: { bodyBytes: number; batchBodyBytes: number; batchEvents: number; jsonDepth: number }
+  limits: {
+    bodyBytes: number
+    batchBodyBytes: number
+    batchEvents: number
+    jsonDepth: number
+    /** How many streams that no app declares may be published to. */
+    undeclaredStreams: number
+  }
   /** From where on requests are refused, 0 for never. */
   overload: { eventLoopDelayMs: number; memoryBytes: number }
   /** Requests of one client; undefined for any number. */
@@ -163,6 +170,7 @@ function assemble(values: Values, given: Given, version: string): Config {
       batchBodyBytes: values.MAX_BATCH_BODY_BYTES,
       batchEvents: values.MAX_BATCH_EVENTS,
       jsonDepth: values.MAX_JSON_DEPTH,
+      undeclaredStreams: values.MAX_UNDECLARED_STREAMS,
     },
     overload: { eventLoopDelayMs: values.MAX_EVENT_LOOP_DELAY_MS, memoryBytes: values.MAX_MEMORY_BYTES },
     rateLimit: rateLimit(values),

@@ -13,6 +13,7 @@ import { notAStream, replyCode } from './errors.ts'
 import { deadLetterKey, STREAM_REGISTRY_KEY } from './keys.ts'
 import { redisOperations } from './operations/operations.ts'
 import { checkRateLimit } from './group/rate-limit.ts'
+import { registerScript } from './register-script.ts'
 import { checkServer, type ServerInfo } from './server.ts'
 import { RedisSettings } from './settings/settings-store.ts'
 import { StreamReader } from './stream-reader.ts'
@@ -128,9 +129,17 @@ export class RedisStreamLog implements StreamLog {
     }
   }
 
-  /** Remembers a stream that was published to without being declared, so that the audit trail follows it. */
-  async register(stream: string): Promise<void> {
-    await this.#calls.send(['SADD', STREAM_REGISTRY_KEY, stream])
+  /**
+   * Remembers a stream that was published to without being declared, so that the audit trail follows it.
+   *
+   * @param most how many there may be: each that is followed costs a connection
+   * @throws MillraceError `TOO_MANY_STREAMS`
+   */
+  async register(stream: string, most = Number.MAX_SAFE_INTEGER): Promise<void> {
+    const done = await registerScript.run(this.#calls, [STREAM_REGISTRY_KEY], [stream, String(most)])
+    if (done === 1) return
+    const message = `there are ${most} streams already that no app declares: publish to one of them, declare this one, or raise MAX_UNDECLARED_STREAMS`
+    throw new MillraceError('TOO_MANY_STREAMS', message)
   }
 
   registered(): Promise<string[]> {

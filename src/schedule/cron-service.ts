@@ -178,7 +178,9 @@ export class CronService implements Service {
     if (ticks.length > 0 && !(await this.#publish(job, ticks))) return false
     if (missed !== undefined) {
       const fields = { job: job.name, missed: new Date(missed).toISOString(), catchUp: job.catchUp }
-      this.#log.warn(fields, `the job "${job.name}" has missed ticks since ${fields.missed}`)
+      // Where nothing is made up for, that is what was asked for.
+      const level = job.catchUp === 'skip' ? 'info' : 'warn'
+      this.#log[level](fields, `the job "${job.name}" has missed ticks since ${fields.missed}`)
     }
     const last = ticks.at(-1)
     // It may run by another plan by now.

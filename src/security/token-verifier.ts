@@ -52,5 +52,6 @@ function callerOf({ sub = '', scope, iat = 0, exp = Infinity }: JWTPayload): Cal
   if (exp - iat > MAX_LIFETIME) throw notAccepted(new Error(`it lives longer than ${MAX_LIFETIME} s`))
   checkName('subject of the token', sub)
   const words = typeof scope === 'string' ? scope.split(' ') : []
-  return { name: sub, scopes: new Set(SCOPES.filter((known) => words.includes(known))) }
+  // Keys have names of their own: whoever issues tokens can't pass for one of them.
+  return { name: `token:${sub}`, scopes: new Set(SCOPES.filter((known) => words.includes(known))) }
 }

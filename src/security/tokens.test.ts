@@ -47,7 +47,7 @@ describe('our own tokens', () => {
   it('are accepted by the service that they are for', async () => {
     const made = await serviceTokens(options)()
     expect(await (await verifier()).verify(made)).toEqual({
-      name: 'orders',
+      name: 'token:orders',
       scopes: new Set(['publish', 'read']),
     })
   })
@@ -69,7 +69,7 @@ describe('our own tokens', () => {
       vi.setSystemTime(Date.now() + 2_000)
       const second = await tokens()
       expect(second).not.toBe(first)
-      expect(await (await verifier()).verify(second)).toMatchObject({ name: 'orders' })
+      expect(await (await verifier()).verify(second)).toMatchObject({ name: 'token:orders' })
     } finally {
       vi.useRealTimers()
     }
@@ -134,7 +134,7 @@ describe('a token', () => {
     const check = await verifier()
     await check.verify(await token({ exp: now() - 25, iat: now() - 100 }))
     await check.verify(await token({ exp: now() + hour }))
-    expect(await check.verify(await token({ nbf: now() + 25 }))).toMatchObject({ name: 'orders' })
+    expect(await check.verify(await token({ nbf: now() + 25 }))).toMatchObject({ name: 'token:orders' })
   })
 
   it('may do what its scope says, as far as the words are known', async () => {
@@ -152,7 +152,7 @@ describe('a token', () => {
   ])('can be signed with %s', async (alg, { privateKey, publicKey }) => {
     const keys = createLocalJWKSet({ keys: [publicKey.export({ format: 'jwk' }) as { kty: 'EC' }] })
     const check = new TokenVerifier({ issuer: 'orders', audience: 'billing', keys })
-    expect(await check.verify(await token({}, alg, privateKey))).toMatchObject({ name: 'orders' })
+    expect(await check.verify(await token({}, alg, privateKey))).toMatchObject({ name: 'token:orders' })
   })
 })
 
@@ -237,7 +237,7 @@ describe('keys in a file', () => {
   it('are read', async () => {
     const keys = fileKeys(write(JSON.stringify(await publicKeySet(signingKey))))
     const check = new TokenVerifier({ issuer: 'orders', audience: 'billing', keys })
-    expect(await check.verify(await token())).toMatchObject({ name: 'orders' })
+    expect(await check.verify(await token())).toMatchObject({ name: 'token:orders' })
   })
 
   it.each([

@@ -58,7 +58,7 @@ export function createServerApp(ports: ServerPorts, options: ServerOptions): Ser
 /** The same for a port of its own that only those reach who watch the service: health and metrics. */
 export function createMetricsApp(ports: ServerPorts, options: AppOptions): ServerApp {
   return createApp(ports, options, (app) => {
-    addHealthRoutes(app, ports)
+    addHealthRoutes(app, ports, { health: '/health', ready: '/health/ready', metrics: '/metrics' })
     addMetricsRoute(app, ports)
   })
 }

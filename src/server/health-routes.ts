@@ -4,13 +4,20 @@ import type { HealthReport, ServerPorts } from './ports.ts'
 import { HealthSchema, NotReadySchema, ReadySchema, ServiceSchema } from './schemas.ts'
 
 const tag = 'Health'
+const LINKS: Readonly<Record<string, string>> = {
+  health: '/health',
+  ready: '/health/ready',
+  docs: '/api-docs',
+  openapi: '/openapi.json',
+}
 
-export function addHealthRoutes(app: ServerApp, ports: ServerPorts): void {
+/** @param links where `/` leads to */
+export function addHealthRoutes(app: ServerApp, ports: ServerPorts, links = LINKS): void {
   addLiveness(app)
   addReadiness(app, ports)
   addHealth(app, ports, '/health', 'How the service and what it depends on are')
   addHealth(app, ports, '/health-check', 'The older name of /health')
-  addRoot(app, ports)
+  addRoot(app, ports, links)
 }
 
 function addLiveness(app: ServerApp): void {
@@ -59,11 +66,13 @@ async function askHealth(ports: ServerPorts): Promise<HealthReport> {
   }
 }
 
-const LINKS = { health: '/health', ready: '/health/ready', docs: '/api-docs', openapi: '/openapi.json' }
-
-function addRoot(app: ServerApp, { service: { name, version } }: ServerPorts): void {
+function addRoot(
+  app: ServerApp,
+  { service: { name, version } }: ServerPorts,
+  links: Readonly<Record<string, string>>,
+): void {
   const answers = { 200: { description: 'Name, version and where to go on', schema: ServiceSchema } }
   addEndpoint(app, { method: 'get', path: '/', tag, summary: 'What this is', answers }, (c) =>
-    c.json({ name, version, links: LINKS }),
+    c.json({ name, version, links }),
   )
 }

@@ -37,6 +37,7 @@ const VERDICTS: Partial<Record<ErrorCode, Verdict>> = {
   UNKNOWN_STREAM: { status: 404 },
   GROUP_BUSY: { status: 409 },
   REPLAY_CONFLICT: { status: 409 },
+  TOO_MANY_STREAMS: { status: 409 },
   SETTING_CONFLICT: { status: 409 },
   EVENT_TOO_LARGE: { status: 413 },
   EVENT_FILTERED: { status: 422 },

@@ -46,3 +46,33 @@ it('writes lines as UTF-8, each at once', () => {
   closeSync(fd)
   rmSync(folder, { recursive: true })
 })
+
+it('drops lines where nobody reads, counts them, and goes on when somebody does', async () => {
+  const url = JSON.stringify(new URL('./destination.ts', import.meta.url).href)
+  const code = `
+    import { synchronousDestination } from ${url}
+    process.stdout.on('error', () => {})
+    const destination = synchronousDestination(1)
+    const line = 'x'.repeat(999) + '\\n'
+    // More than a pipe holds, while nobody reads.
+    for (let n = 0; n < 300; n++) destination.write(line)
+    process.stderr.write('written')
+    process.stdin.once('data', () => {
+      destination.write('the last line\\n')
+      process.exit(0)
+    })`
+  const args = ['--import', 'tsx', '--input-type=module', '-e', code]
+  const child = spawn(process.execPath, args, { timeout: 20_000, stdio: ['pipe', 'pipe', 'pipe'] })
+  await once(child.stderr, 'data')
+  let output = ''
+  child.stdout.setEncoding('utf8').on('data', (part) => (output += part))
+  // From then on there is room again.
+  await once(child.stdout, 'data')
+  child.stdin.write('go')
+  await once(child, 'close')
+  const lines = output.trimEnd().split('\n')
+  const dropped = Number(/^(\d+) lines were dropped$/.exec(lines.at(-2)!)?.[1])
+  expect(lines.at(-1)).toBe('the last line')
+  expect(lines.slice(0, -2).every((line) => line.length === 999)).toBe(true)
+  expect(dropped + lines.length - 2).toBe(300)
+})

@@ -61,7 +61,7 @@ class ServiceLogger implements Logger {
   #withStacks = false
 
   constructor(options: LoggerOptions) {
-    this.#destination = options.destination ?? synchronousDestination(STDOUT)
+    this.#destination = options.destination ?? synchronousDestination(STDOUT, (count) => this.#lost(count))
     this.#personal = new PersonalFields(options.redactFields ?? [])
     this.#renderer = options.format === 'json' ? jsonRenderer(options) : textRenderer
     this.level = options.level
@@ -85,6 +85,12 @@ class ServiceLogger implements Logger {
   for(context: string): ContextLog {
     const writers = LOG_LEVELS.map((level, importance) => [level, this.#writer(level, importance, context)])
     return Object.fromEntries(writers) as ContextLog
+  }
+
+  /** What stands in the log where lines are missing. */
+  #lost(count: number): string {
+    const message = `${count} lines of the log were dropped, since nobody read them`
+    return this.#renderer('warn', 'log')(new Date().toISOString(), message, {})
   }
 
   #writer(level: LogLevel, importance: number, context: string): ContextLog[LogLevel] {

@@ -18,6 +18,7 @@ export class EventIntake {
   readonly #onNewStream: () => void
   readonly #tracing: Tracing | undefined
   readonly #circuit: RedisCircuit
+  readonly #maxStreams: number
   #log: RedisStreamLog | undefined
   #publisher: Publisher | undefined
 
@@ -26,13 +27,14 @@ export class EventIntake {
     streams: readonly StreamDeclaration[],
     middleware: readonly PublishMiddleware[],
     onNewStream: () => void,
-    parts: { tracing: Tracing | undefined; circuit: RedisCircuit },
+    parts: { tracing: Tracing | undefined; circuit: RedisCircuit; maxStreams: number },
   ) {
     this.#declared = new Map(streams.map((stream) => [stream.name, stream]))
     this.#middleware = middleware
     this.#onNewStream = onNewStream
     this.#tracing = parts.tracing
     this.#circuit = parts.circuit
+    this.#maxStreams = parts.maxStreams
   }
 
   /**
@@ -73,7 +75,7 @@ export class EventIntake {
   }
 
   async #register(stream: string): Promise<void> {
-    await this.#log!.register(stream)
+    await this.#log!.register(stream, this.#maxStreams)
     this.#registered.add(stream)
     this.#onNewStream()
   }

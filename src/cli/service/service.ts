@@ -77,7 +77,11 @@ export class MillraceService implements Service {
       app.streams,
       publishMiddleware(options, this.#ring),
       () => void this.#workers?.look(),
-      { tracing: tracingOf(options), circuit: this.#circuit },
+      {
+        tracing: tracingOf(options),
+        circuit: this.#circuit,
+        maxStreams: config.limits.undeclaredStreams,
+      },
     )
     this.#metrics = this.#measure()
     const { http, limits } = config
@@ -250,11 +254,10 @@ export class MillraceService implements Service {
 
   #processedEvents(): ProcessedEvents {
     const events = () => {
-      if (this.#postgres) return this.#postgres.events
-      throw new MillraceError(
-        'DATABASE_UNAVAILABLE',
-        'the service has no connection to PostgreSQL yet; try again soon',
-      )
+      if (!this.#postgres) throw databaseAway('the service has no connection to PostgreSQL yet')
+      // Whoever asks a server that hangs waits for as long as that does.
+      if (this.#databasePulse.check.status === 'unhealthy') throw databaseAway('PostgreSQL does not answer')
+      return this.#postgres.events
     }
     return { list: async (query) => events().list(query), stats: async () => events().stats() }
   }
@@ -282,3 +285,6 @@ export class MillraceService implements Service {
     })
   }
 }
+
+const databaseAway = (why: string): MillraceError =>
+  new MillraceError('DATABASE_UNAVAILABLE', `${why}; try again soon`)

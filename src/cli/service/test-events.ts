@@ -29,7 +29,7 @@ export function testEventJob(stream: string, everyMs: number): JobDeclaration | 
   }
   const data = { message: 'a test event comes at regular intervals' }
   // What nobody was there for is of no use later.
-  return job('millrace-test-event', { everyMs }, { stream, type: TYPE, data }, { graceMs: 1_000 })
+  return job(`millrace-test-event:${stream}`, { everyMs }, { stream, type: TYPE, data }, { graceMs: 1_000 })
 }
 
 /** Takes the events of the service's own stream, with a line for each; undefined where a group of the app does. */

@@ -35,6 +35,11 @@ export const LIMITS = {
     default: '10000',
     reloads: true,
   }),
+  MAX_UNDECLARED_STREAMS: define({
+    about: 'How many streams may be published to that no app declares; each is followed for the audit trail',
+    schema: wholeNumber(0, 100_000),
+    default: '500',
+  }),
   MAX_JSON_DEPTH: define({
     about: 'How deep the JSON of a request may be nested',
     schema: wholeNumber(1, 1000),
