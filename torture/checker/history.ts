@@ -1,7 +1,7 @@
 import { readEvidence } from '../evidence.ts'
 import type { FaultNote, RolledBack } from '../faults/fault.ts'
 import type { LaneName } from '../load.ts'
-import type { GroupState, StreamState, Target } from '../destroy.ts'
+import type { GroupState, Marked, StreamState, Target } from '../destroy.ts'
 import { isBefore, timeOf } from './positions.ts'
 
 /** A fault as it happened. */
@@ -55,9 +55,7 @@ export class History {
   lossesOf(lane: LaneName, group: string): Map<string, PastFault> {
     const losses = new Map<string, PastFault>()
     for (const { fault, target, state } of this.destructions(lane)) {
-      if (target.what !== 'all' && target.what !== 'stream') continue
-      const { pending = [], unread = [] } = state.groups[group] ?? {}
-      for (const mark of [...pending, ...unread]) {
+      for (const mark of takenFrom(target, state, group)) {
         losses.set(mark, fault)
         losses.set(mark.slice(mark.indexOf(' ') + 1), fault)
       }
@@ -115,6 +113,15 @@ export class History {
         `${n} ${kind} ${victim}${detail} from ${begin - at} ms to ${end - at} ms`,
     )
   }
+}
+
+/** What a group lost by it; of what was deleted while it was pending there is to be a tombstone, so that is no loss. */
+function takenFrom({ what }: Target, { groups, trimmed }: StreamState, group: string): readonly Marked[] {
+  const { pending = [], unread = [] } = groups[group] ?? {}
+  if (what === 'group') return []
+  if (what !== 'pending') return [...pending, ...unread]
+  const deleted = new Set(trimmed)
+  return unread.filter((mark) => deleted.has(mark))
 }
 
 const survivorSets = new WeakMap<RolledBack, Map<string, Set<string>>>()
