@@ -49,7 +49,7 @@ describe('add', () => {
 
   it('keeps the id and the time that the event has now, and every character of it', async () => {
     const before = new Date().toISOString()
-    const note = 'NUL \0 "{}" \ud800 ÿ'
+    const note = 'NUL \0 "{}" \u{1f680} ÿ'
     const [id] = await runTransaction(database, (tx) =>
       outbox.add(tx, target, [
         { type: 'number', data: 1, headers: { note } },

@@ -336,17 +336,19 @@ describe.each([
     test('by finishing what runs, and handing back the rest with no attempt spent', async () => {
       await lab.publish(20)
       const [finished, taken]: [string[], Delivery[]] = [[], []]
+      let started = 0
       let release = () => {}
       const gate = new Promise<void>((resolve) => (release = resolve))
       const leaving = await lab.start(
         async ({ position, signal }) => {
+          started++
           await gate
           expect(signal.aborted).toBe(false)
           finished.push(position)
         },
         { concurrency: 3 },
       )
-      await until('some in hand', () => leaving.status.held > 3)
+      await until('some in hand', () => started === 3 && leaving.status.held > 3)
       const stopping = leaving.stop(10_000)
       await turns(20)
       release()
