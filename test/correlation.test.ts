@@ -54,7 +54,7 @@ test('one id is on the lines of the request, of the worker, of the handler, and 
   )
   const it = await serve({ streams: [orders, bills], handlers: [ledger, mailer] })
   await it.publish('orders', { total: 1 }, { 'x-correlation-id': 'order-7' })
-  await until('the dead letter', () => linesOf(it, 'an entry goes to the dead letters').length)
+  await until('the dead letter', () => linesOf(it, 'an entry goes to the dead letters').length, 45_000)
   for (const [message, count] of [
     ['A request was answered', 1],
     ['an order', 2],

@@ -89,7 +89,7 @@ export const UNREACHED: readonly Excuse[] = [
       `${REDIS}/group/consumer.ts #claim: pause(Math.min(waitMs, redeliveries.restMs), sig…`,
       `${REDIS}/redis-log.ts constructor: servers.connect(\`\${name}-reader\`)`,
       `${REDIS}/redis-log.ts ping: Promise.all(servers.map((server) => server.send(…`,
-      `${REDIS}/redis-log.ts register: this.#calls.send(['SADD', STREAM_REGISTRY_KEY, s…`,
+      `${REDIS}/redis-log.ts register: registerScript.run(this.#calls, [STREAM_REGISTRY…`,
     ],
   },
   {

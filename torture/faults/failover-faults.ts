@@ -77,11 +77,15 @@ async function changing(
 ): Promise<FaultNote> {
   const master = await topology.server(victim)
   const fromMs = Date.now() - BEHIND_MS
+  let seen = master
   let knownAt = Infinity
   let isOver = false
+  // To the end: Sentinels may change the master twice, and then the one in between was believed as well.
   const watching = eventually(async () => {
-    if ((await topology.server(victim)) !== master) knownAt = Date.now()
-    return isOver || knownAt < Infinity
+    const now = await topology.server(victim)
+    if (now !== seen) knownAt = Date.now()
+    seen = now
+    return isOver
   }, PATIENCE_MS)
   await change(master)
   await topology.settled()
