@@ -18,7 +18,8 @@ beforeAll(async () => {
     startTestRedis({ args: ['--appendonly', 'yes'] }),
     startTestPostgres(),
   ])
-  env = { REDIS_URL: redis.url, DATABASE_URL: postgres.url }
+  // Nothing else is counted: in development there is a test event every ten seconds.
+  env = { REDIS_URL: redis.url, DATABASE_URL: postgres.url, TEST_EVENT_INTERVAL_MS: '0' }
 })
 afterAll(async () => {
   await Promise.all([redis?.stop(), postgres?.stop()])
