@@ -363,12 +363,15 @@ describe.each([
     test('by aborting what runs past the deadline, which counts as an attempt', async () => {
       await lab.publish(3)
       const reasons: unknown[] = []
+      let started = 0
       const leaving = await lab.start(
-        ({ signal }) =>
-          new Promise(() => signal.addEventListener('abort', () => reasons.push(signal.reason))),
+        ({ signal }) => {
+          started++
+          return new Promise(() => signal.addEventListener('abort', () => reasons.push(signal.reason)))
+        },
         { concurrency: 1 },
       )
-      await until('all in hand', () => leaving.status.held >= 2)
+      await until('all in hand', () => started === 1 && leaving.status.held >= 2)
       const start = performance.now()
       await leaving.stop(100)
       expect(performance.now() - start).toBeLessThan(10_000)
