@@ -9,7 +9,24 @@ export interface Operator {
   reason?: string
 }
 
-export type ActionName = 'edit' | 'redrive' | 'discard' | 'replay' | 'reset'
+export type ActionName =
+  | 'acknowledge'
+  | 'backup'
+  | 'claim'
+  | 'create-group'
+  | 'delete-group'
+  | 'discard'
+  | 'edit'
+  | 'hold'
+  | 'pause'
+  | 'redrive'
+  | 'release'
+  | 'remove-consumer'
+  | 'replay'
+  | 'reset'
+  | 'restore'
+  | 'resume'
+  | 'trim'
 
 /** What an operator did to a stream. Written in the same step as the deed itself, so neither is there alone. */
 export interface ActionRecord {

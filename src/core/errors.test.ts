@@ -1,6 +1,14 @@
 import { describe, expect, test } from 'vitest'
 import { Reject, RetryLater } from './delivery.ts'
-import { InvalidError, MillraceError, PublishError, toError } from './errors.ts'
+import {
+  collectIssues,
+  errorName,
+  InvalidError,
+  MillraceError,
+  PublishError,
+  toError,
+  type Issue,
+} from './errors.ts'
 
 describe('errors', () => {
   test('have a code, their name, and what lies under them', () => {
@@ -51,6 +59,42 @@ describe('errors', () => {
       cause,
     })
   })
+})
+
+describe('collectIssues', () => {
+  const earlier = { path: 'a', message: 'is wrong' }
+  const refuse = (error: unknown) => () => {
+    throw error
+  }
+
+  test('answers what is read, and adds nothing', () => {
+    const issues: Issue[] = [earlier]
+    expect(collectIssues(issues, () => 7)).toBe(7)
+    expect(issues).toEqual([earlier])
+  })
+
+  test.each<[string, unknown, Issue[]]>([
+    [
+      'each of several mistakes',
+      new InvalidError('EVENT_INVALID', 'no', [earlier, earlier]),
+      [earlier, earlier],
+    ],
+    ['a mistake without fields', new InvalidError('EVENT_INVALID', 'no'), [{ path: 'here', message: 'no' }]],
+    ['any other error', new MillraceError('NAME_INVALID', 'no'), [{ path: 'here', message: 'no' }]],
+    ['what is no error', 'no', [{ path: 'here', message: 'no' }]],
+  ])('adds %s', (_, error, added) => {
+    const issues: Issue[] = [earlier]
+    expect(collectIssues(issues, refuse(error), 'here')).toBeUndefined()
+    expect(issues).toEqual([earlier, ...added])
+  })
+})
+
+test.each([
+  [new MillraceError('CLOSED', 'no'), 'CLOSED'],
+  [new RangeError('no'), 'RangeError'],
+  [Object.assign(new Error('no'), { code: 7 }), 'Error'],
+])('errorName of %s is its code, else its class', (error, name) => {
+  expect(errorName(error)).toBe(name)
 })
 
 describe('toError', () => {

@@ -1,8 +1,11 @@
 /** What can go wrong, as codes that a program can branch on. A message says what to do about it. */
 export type ErrorCode =
+  | 'BACKUP_INVALID'
   | 'CIRCUIT_OPEN'
   | 'CLOSED'
   | 'CONFIGURATION_INVALID'
+  | 'CONFIRMATION_REQUIRED'
+  | 'CONSUMER_BUSY'
   | 'ENCRYPTION_KEY_UNKNOWN'
   | 'ENGINE_LOCKED'
   | 'ENGINE_START_FAILED'
@@ -13,9 +16,11 @@ export type ErrorCode =
   | 'EVENT_UNDECODABLE'
   | 'FORBIDDEN'
   | 'GROUP_BUSY'
+  | 'GROUP_FOREIGN'
   | 'HANDLER_DIED'
   | 'HANDLER_TIMEOUT'
   | 'IDEMPOTENCY_CONFLICT'
+  | 'JOB_CONFLICT'
   | 'NAME_INVALID'
   | 'PUBLISH_FAILED'
   | 'PUBLISH_NOT_REPLICATED'
@@ -26,6 +31,7 @@ export type ErrorCode =
   | 'REDIS_UNAVAILABLE'
   | 'REDIS_UNSUITABLE'
   | 'REPLAY_CONFLICT'
+  | 'RESTORE_CONFLICT'
   | 'DATABASE_UNAVAILABLE'
   | 'SETTING_CONFLICT'
   | 'SETTING_INVALID'
@@ -34,8 +40,10 @@ export type ErrorCode =
   | 'TRANSACTION_ENDED'
   | 'TRANSACTION_ROLLED_BACK'
   | 'UNAUTHENTICATED'
+  | 'UNKNOWN_CONSUMER'
   | 'UNKNOWN_DEAD_LETTER'
   | 'UNKNOWN_GROUP'
+  | 'UNKNOWN_JOB'
   | 'UNKNOWN_STREAM'
   | 'VERSION_UNKNOWN'
 
@@ -83,6 +91,26 @@ export class PublishError extends MillraceError {
     )
     this.results = results
   }
+}
+
+/**
+ * What `read` answers. What it throws is added to the issues instead: one by one where it lists them, else as one at
+ * `path`. Undefined then.
+ */
+export function collectIssues<T>(issues: Issue[], read: () => T, path = ''): T | undefined {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof InvalidError && error.issues.length > 0) issues.push(...error.issues)
+    else issues.push({ path, message: toError(error).message })
+    return undefined
+  }
+}
+
+/** Low in cardinality: a code where there is one, else the class. */
+export function errorName(error: Error): string {
+  const { code } = error as { code?: unknown }
+  return typeof code === 'string' ? code : String(error.name)
 }
 
 /** Whatever was thrown, as an Error: handlers may throw anything, also `undefined`. */

@@ -1,6 +1,6 @@
 import { array, assert, constantFrom, integer, oneof, property, string } from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { checkName } from './names.ts'
+import { checkName, groupKey } from './names.ts'
 
 const refused = expect.objectContaining({ code: 'NAME_INVALID' })
 
@@ -80,3 +80,13 @@ function isName(text: string): boolean {
   }
   return text.length > 0 && text.length <= 256 && [...text].every(isHarmless)
 }
+
+test('groupKey tells groups apart whose names contain what separates them', () => {
+  const pairs = [
+    ['a', 'b'],
+    ['a,b', ''],
+    ['a","b', 'c'],
+    ['a', 'b","c'],
+  ] as const
+  expect(new Set(pairs.map(([stream, group]) => groupKey(stream, group))).size).toBe(pairs.length)
+})

@@ -38,3 +38,6 @@ export function checkName(what: string, name: unknown): asserts name is string {
     )
   }
 }
+
+/** A group of a stream as one text. Unambiguous, whatever the names contain. */
+export const groupKey = (stream: string, group: string): string => JSON.stringify([stream, group])

@@ -1,4 +1,4 @@
-import { InvalidError, type Issue } from './errors.ts'
+import { collectIssues, InvalidError, type Issue } from './errors.ts'
 import { checkName } from './names.ts'
 import {
   LOG_LEVELS,
@@ -38,18 +38,10 @@ const byName =
       return void issues.push({ path, message: `must have at most ${MAX_NAMES} names` })
     for (const [name, each] of entries) {
       const inner = `${path}.${name.slice(0, 100)}`
-      checkNameAt(what, name, inner, issues)
+      collectIssues(issues, () => checkName(what, name), inner)
       if (!(removable && each === null)) check(each, inner, issues, removable)
     }
   }
-
-function checkNameAt(what: string, name: string, path: string, issues: Issue[]): void {
-  try {
-    checkName(what, name)
-  } catch (error) {
-    issues.push({ path, message: (error as Error).message })
-  }
-}
 
 const JOB: Readonly<Record<string, Check>> = {
   cron: (value, path, issues) => {
