@@ -5,7 +5,8 @@ import { connect } from '../src/bus/connect.ts'
 import { Reject } from '../src/core/delivery.ts'
 import { stream } from '../src/core/stream.ts'
 import { correlatePublished } from '../src/middleware/correlate.ts'
-import { ObservedService } from './support/observed-service.ts'
+import { linesOf, observedService } from './support/observed-service.ts'
+import type { RunningService } from './support/running-service.ts'
 import { until } from './support/until.ts'
 import { usePostgres } from './support/use-postgres.ts'
 import { useRedisServer } from './support/use-redis.ts'
@@ -20,15 +21,14 @@ const bus = useOnce(
 const orders = stream('orders', { placed: z.object({ total: z.number() }) })
 const bills = stream('bills', { due: z.object({ total: z.number() }) })
 
-let service: ObservedService | undefined
+let service: RunningService | undefined
 afterEach(() => service?.stop())
 
-async function serve(app: Partial<App>): Promise<ObservedService> {
-  service = new ObservedService({ redis, postgres }, app)
-  return service.start()
+async function serve(app: Partial<App>): Promise<RunningService> {
+  service = observedService({ redis, postgres }, app)
+  await service.service.start()
+  return service
 }
-
-const linesOf = (it: ObservedService, message: string) => it.lines.filter((line) => line.message === message)
 
 test('one id is on the lines of the request, of the worker, of the handler, and of what that published', async () => {
   const ledger = handle(
@@ -53,7 +53,7 @@ test('one id is on the lines of the request, of the worker, of the handler, and 
     },
   )
   const it = await serve({ streams: [orders, bills], handlers: [ledger, mailer] })
-  await it.publish('orders', { total: 1 }, { 'x-correlation-id': 'order-7' })
+  await it.publish('orders', 'placed', { total: 1 }, { 'x-correlation-id': 'order-7' })
   await until('the dead letter', () => linesOf(it, 'an entry goes to the dead letters').length, 45_000)
   for (const [message, count] of [
     ['A request was answered', 1],
@@ -78,7 +78,7 @@ test('what comes of no request goes by the id of its event', async () => {
 
 test('a request without a harmless id gets one of its own, and tells it', async () => {
   const it = await serve({ streams: [orders] })
-  await it.publish('orders', { total: 1 }, { 'x-request-id': 'a"b' })
+  await it.publish('orders', 'placed', { total: 1 }, { 'x-request-id': 'a"b' })
   const [line] = await until('the line', () => {
     const lines = linesOf(it, 'A request was answered')
     return lines.length > 0 ? lines : undefined
@@ -88,8 +88,11 @@ test('a request without a harmless id gets one of its own, and tells it', async 
 
 test('the same request again, under its idempotency key, is the same whatever id it has', async () => {
   const it = await serve({ streams: [orders] })
-  const again = (id: string) =>
-    it.publish('orders', { total: 1 }, { 'idempotency-key': 'order-9', 'x-correlation-id': id })
+  const again = async (id: string) => {
+    const headers = { 'idempotency-key': 'order-9', 'x-correlation-id': id }
+    const { status, body } = await it.publish('orders', 'placed', { total: 1 }, headers)
+    return { status, body }
+  }
   const first = await again('first')
   expect(await again('second')).toEqual(first)
   expect(first.status).toBe(201)

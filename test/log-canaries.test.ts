@@ -4,7 +4,8 @@ import { handle } from '../src/app/app.ts'
 import { stream } from '../src/core/stream.ts'
 import { openPostgres } from '../src/postgres/open-postgres.ts'
 import type { RedisStreamLog } from '../src/redis/redis-log.ts'
-import { ObservedService } from './support/observed-service.ts'
+import { linesOf, observedService } from './support/observed-service.ts'
+import type { RunningService } from './support/running-service.ts'
 import { until } from './support/until.ts'
 import { usePostgres } from './support/use-postgres.ts'
 import { useLog, useRedisServer } from './support/use-redis.ts'
@@ -25,7 +26,7 @@ const users = stream('users', {
   registered: z.object({ email: z.string(), user: z.object({ phone: z.string() }), fault: z.string() }),
 })
 
-let service: ObservedService | undefined
+let service: RunningService | undefined
 afterEach(() => service?.stop())
 
 /** How a handler can fail with secrets in its hands. */
@@ -72,12 +73,12 @@ test('no line of a service under traffic and faults holds a secret, a personal f
     },
   )
   const env = { LOG_REDACT_FIELDS: 'email' }
-  service = new ObservedService(
+  service = observedService(
     { redis, postgres: server },
     { streams: [users], handlers: [app, sql], personalFields: ['user.phone'] },
     env,
   )
-  await service.start()
+  await service.service.start()
   const faults = [...Object.keys(FAULTS), ...Object.keys(SQL_FAULTS)]
   for (const fault of [...faults, 'none']) await publish(registration(fault))
   await publish({ email: 1, user: CANARY, [CANARY]: CANARY })
@@ -89,7 +90,7 @@ test('no line of a service under traffic and faults holds a secret, a personal f
     { fields: ['type', 'registered', 'data', `"\\u0000 ${CANARY}"`] },
   ])
 
-  const said = (message: string) => service!.lines.filter((line) => line.message === message)
+  const said = (message: string) => linesOf(service!, message)
   // Each fault is a dead letter of one group; what can't be read, or does not fit, is one of both.
   await until(
     'the dead letters',
@@ -98,7 +99,7 @@ test('no line of a service under traffic and faults holds a secret, a personal f
   expect(said('a handler failed and is retried').length).toBeGreaterThanOrEqual(faults.length)
   expect(said('a registration').length).toBeGreaterThan(2 * faults.length)
   expect(said('A request was answered').length).toBeGreaterThan(faults.length)
-  expect(service.text.filter((line) => line.includes(CANARY))).toEqual([])
+  expect(service.lines.filter((line) => line.includes(CANARY))).toEqual([])
 })
 
 test.each([
@@ -108,11 +109,12 @@ test.each([
     () => ({ DATABASE_URL: `postgres://ann:${CANARY}@127.0.0.1:1/orders?sslpassword=${CANARY}` }),
   ],
 ])('nor does one of a service that can not reach %s', async (_, env) => {
-  service = new ObservedService({ redis, postgres: server }, {}, { ...env(), MAX_RETRY_ATTEMPTS: '1' })
-  await expect(service.start()).rejects.toMatchObject({ code: expect.stringMatching(/_UNAVAILABLE$/) })
-  expect(service.lines.some(({ message }) => message === 'Connection attempt 1/1')).toBe(true)
-  expect(service.text.filter((line) => line.includes(CANARY))).toEqual([])
+  service = observedService({ redis, postgres: server }, {}, { ...env(), MAX_RETRY_ATTEMPTS: '1' })
+  await expect(service.service.start()).rejects.toMatchObject({
+    code: expect.stringMatching(/_UNAVAILABLE$/),
+  })
+  expect(linesOf(service, 'Connection attempt 1/1')).not.toEqual([])
+  expect(service.lines.filter((line) => line.includes(CANARY))).toEqual([])
 })
 
-const publish = (payload: object) =>
-  service!.post('/api/events/custom', { streamName: 'users', eventType: 'registered', payload })
+const publish = (payload: object) => service!.publish('users', 'registered', payload)

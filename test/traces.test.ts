@@ -18,7 +18,8 @@ import { FIRST_POSITION } from '../src/core/position.ts'
 import { stream } from '../src/core/stream.ts'
 import { openPostgres } from '../src/postgres/open-postgres.ts'
 import { openTelemetry } from '../src/telemetry/tracing/open-telemetry.ts'
-import { ObservedService } from './support/observed-service.ts'
+import { observedService } from './support/observed-service.ts'
+import type { RunningService } from './support/running-service.ts'
 import { until } from './support/until.ts'
 import { usePostgres } from './support/use-postgres.ts'
 import { useRedisServer } from './support/use-redis.ts'
@@ -55,15 +56,16 @@ const postgres = useOnce(
 let names = 0
 const declare = () => stream(`orders-${names++}`, { placed: z.object({ total: z.number() }) })
 
-let service: ObservedService | undefined
+let service: RunningService | undefined
 afterEach(async () => {
   await service?.stop()
   service = undefined
 })
 
-async function serve(app: Partial<App>): Promise<ObservedService> {
-  service = new ObservedService({ redis, postgres: server }, app, { TRACE_ENABLED: 'true' })
-  return service.start()
+async function serve(app: Partial<App>): Promise<RunningService> {
+  service = observedService({ redis, postgres: server }, app, { TRACE_ENABLED: 'true' })
+  await service.service.start()
+  return service
 }
 
 const spans = (name: string): ReadableSpan[] =>
@@ -91,7 +93,8 @@ describe('a request', () => {
       },
     )
     const it = await serve({ streams: [orders], handlers: [ledger] })
-    const { messageId } = await it.publish(orders.name, { total: 1 }, { traceparent, tracestate: 'v=1' })
+    const sent = await it.publish(orders.name, 'placed', { total: 1 }, { traceparent, tracestate: 'v=1' })
+    const { messageId } = sent.body
     const [request] = await ended('POST /api/events/custom')
     const [send] = await ended(`send ${orders.name}`)
     const [run] = await ended(`process ${orders.name}`)
@@ -166,7 +169,10 @@ describe('a request', () => {
   test('under its idempotency key is the same in another trace', async () => {
     const orders = declare()
     const it = await serve({ streams: [orders] })
-    const again = () => it.publish(orders.name, { total: 1 }, { 'idempotency-key': 'k' })
+    const again = async () => {
+      const sent = await it.publish(orders.name, 'placed', { total: 1 }, { 'idempotency-key': 'k' })
+      return { status: sent.status, body: sent.body }
+    }
     expect(await again()).toEqual(await again())
     expect(
       new Set((await ended(`send ${orders.name}`, 2)).map((span) => span.spanContext().traceId)).size,

@@ -149,11 +149,13 @@ export function readConfiguration(
   const { values, given, readings } = readVariables(sources, options.cwd, mistakes)
   requireOneRedis(given, mistakes)
   requireInProduction(values, given, mistakes, options.serves ?? true)
-  if (mistakes.length > 0) {
-    const count = mistakes.length === 1 ? '1 mistake' : `${mistakes.length} mistakes`
-    throw new InvalidError('CONFIGURATION_INVALID', `the configuration has ${count}`, mistakes)
-  }
+  if (mistakes.length > 0) throw invalidConfiguration(mistakes)
   return { config: assemble(values as Values, given, options.version), variables: readings }
+}
+
+export function invalidConfiguration(mistakes: readonly Issue[]): InvalidError {
+  const count = mistakes.length === 1 ? '1 mistake' : `${mistakes.length} mistakes`
+  return new InvalidError('CONFIGURATION_INVALID', `the configuration has ${count}`, mistakes)
 }
 
 function assemble(values: Values, given: Given, version: string): Config {

@@ -1,7 +1,8 @@
 import { Postpone, type BatchHandler, type Delivery, type Handler } from '../core/delivery.ts'
-import { InvalidError, MillraceError, toError } from '../core/errors.ts'
+import { MillraceError, toError } from '../core/errors.ts'
 import { viewOf } from '../core/with-event.ts'
 import { pause } from '../core/pause.ts'
+import { requireCounts } from '../core/require-counts.ts'
 import { noLog, type Log } from '../core/service.ts'
 import type { Tracing } from '../core/tracing.ts'
 import { isConflict } from './database-errors.ts'
@@ -59,12 +60,7 @@ export class Inbox {
    * @throws InvalidError `CONFIGURATION_INVALID`
    */
   constructor(pool: ConnectionPool, { maxTransactions = 8, log = noLog, tracing }: InboxOptions = {}) {
-    if (!Number.isInteger(maxTransactions) || maxTransactions < 1) {
-      const message = `must be a whole number from 1 on, not ${maxTransactions}`
-      throw new InvalidError('CONFIGURATION_INVALID', 'the inbox can not work like this', [
-        { path: 'maxTransactions', message },
-      ])
-    }
+    requireCounts('the inbox can not work like this', { maxTransactions }, ['maxTransactions'])
     this.#pool = pool
     keepListening(pool)
     this.#permits = new Permits(maxTransactions)

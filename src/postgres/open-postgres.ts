@@ -1,7 +1,7 @@
 import type { AuditTrail } from '../core/audit.ts'
-import { InvalidError, type Issue } from '../core/errors.ts'
 import type { PrepareEvents } from '../core/outbox.ts'
 import type { ProcessedEvents } from '../core/processed-events.ts'
+import { requireCounts } from '../core/require-counts.ts'
 import { noLog, type Log } from '../core/service.ts'
 import type { Tracing } from '../core/tracing.ts'
 import type { StreamLog } from '../core/stream-log.ts'
@@ -100,13 +100,6 @@ function resolvePostgresOptions(options: PostgresOptions) {
     inboxKeepMs: DEFAULT_KEEP_MS,
     ...options,
   }
-  const issues: Issue[] = []
-  for (const name of ['maxConnections', 'inboxKeepMs'] as const) {
-    const value = resolved[name]
-    if (!Number.isInteger(value) || value < 1)
-      issues.push({ path: name, message: `must be a whole number from 1 on, not ${value}` })
-  }
-  if (issues.length > 0)
-    throw new InvalidError('CONFIGURATION_INVALID', 'PostgreSQL can not be used like this', issues)
+  requireCounts('PostgreSQL can not be used like this', resolved, ['maxConnections', 'inboxKeepMs'])
   return resolved
 }

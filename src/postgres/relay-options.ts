@@ -1,4 +1,4 @@
-import { InvalidError, type Issue } from '../core/errors.ts'
+import { requireCounts } from '../core/require-counts.ts'
 
 export interface RelayOptions {
   /** How often it looks for events of which no word came, in ms (1000). */
@@ -24,13 +24,7 @@ const DEFAULTS: Required<RelayOptions> = {
 /** @throws InvalidError `CONFIGURATION_INVALID` with every number that makes no sense */
 export function resolveRelayOptions(options: RelayOptions): Required<RelayOptions> {
   const resolved = { ...DEFAULTS, ...options }
-  const issues: Issue[] = []
-  for (const name of Object.keys(DEFAULTS) as (keyof RelayOptions)[]) {
-    const value = resolved[name]
-    if (!Number.isInteger(value) || value < 1)
-      issues.push({ path: name, message: `must be a whole number from 1 on, not ${value}` })
-  }
-  if (issues.length > 0)
-    throw new InvalidError('CONFIGURATION_INVALID', 'the relay can not run like this', issues)
+  const names = Object.keys(DEFAULTS) as (keyof RelayOptions)[]
+  requireCounts('the relay can not run like this', resolved, names)
   return resolved
 }

@@ -1,5 +1,5 @@
 import type { Handler } from '../core/delivery.ts'
-import { InvalidError, type Issue } from '../core/errors.ts'
+import { collectIssues, InvalidError, type Issue } from '../core/errors.ts'
 import { checkName } from '../core/names.ts'
 import { timetable, type Schedule, type Timetable } from './timetable.ts'
 
@@ -74,7 +74,7 @@ export function job(
   checkName('job name', name)
   const { timezone, ...rest } = { timezone: undefined, ...DEFAULTS, ...options }
   const issues = [...optionIssues(rest), ...runIssues(run, rest.overlap)]
-  const table = collect(issues, () => timetable(schedule, timezone ?? DEFAULT_TIMEZONE))
+  const table = collectIssues(issues, () => timetable(schedule, timezone ?? DEFAULT_TIMEZONE))
   if (!table || issues.length > 0)
     throw new InvalidError('CONFIGURATION_INVALID', `the job "${name}" can't be scheduled`, issues)
   return Object.freeze({ name, schedule, timezone, timetable: table, run, ...rest })
@@ -120,20 +120,9 @@ function runIssues(run: Handler<Tick> | JobEvent, overlap: string): Issue[] {
   if (typeof run !== 'object' || run === null)
     return [{ path: 'run', message: 'must be a handler, or an event of stream, type and data' }]
   const issues: Issue[] = []
-  collect(issues, () => checkName('stream name', run.stream), 'run.stream')
-  collect(issues, () => checkName('event type', run.type), 'run.type')
+  collectIssues(issues, () => checkName('stream name', run.stream), 'run.stream')
+  collectIssues(issues, () => checkName('event type', run.type), 'run.type')
   if (overlap === 'skip')
     issues.push({ path: 'overlap', message: 'of an event is decided by whoever consumes it' })
   return issues
-}
-
-/** Adds what is wrong to the issues instead of throwing it. */
-function collect<T>(issues: Issue[], read: () => T, path = ''): T | undefined {
-  try {
-    return read()
-  } catch (error) {
-    if (error instanceof InvalidError && error.issues.length > 0) issues.push(...error.issues)
-    else issues.push({ path, message: (error as Error).message })
-    return undefined
-  }
 }

@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
 import { calculateJwkThumbprint, SignJWT, type JSONWebKeySet, type JWK } from 'jose'
 import { SCOPES, type Scope } from '../core/access.ts'
-import { InvalidError, MillraceError, type Issue } from '../core/errors.ts'
+import { collectIssues, InvalidError, MillraceError, type Issue } from '../core/errors.ts'
 
 export interface ServiceTokenOptions {
   /** An Ed25519 private key as PEM (PKCS #8), as in `JWT_SIGNING_KEY`. */
@@ -111,16 +111,7 @@ function checkOptions(options: ServiceTokenOptions): KeyObject {
   const lifetime = lifetimeOf(options)
   if (!Number.isInteger(lifetime) || lifetime < 60 || lifetime > 3600)
     wrong('lifetimeSeconds', `is ${lifetime}; wanted: a whole number from 60 to 3600`)
-  const key = readSigningKey(options.signingKey, wrong)
+  const key = collectIssues(issues, () => signingKeyOf(options.signingKey), 'signingKey')
   if (key && issues.length === 0) return key
   throw new InvalidError('CONFIGURATION_INVALID', 'no tokens can be made', issues)
-}
-
-function readSigningKey(pem: string, wrong: (path: string, message: string) => void): KeyObject | undefined {
-  try {
-    return signingKeyOf(pem)
-  } catch (error) {
-    wrong('signingKey', (error as Error).message)
-    return undefined
-  }
 }

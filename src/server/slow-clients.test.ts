@@ -1,34 +1,17 @@
-import { once } from 'node:events'
-import { connect, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { useRawHttp } from '../../test/support/use-raw-http.ts'
 import { fakeServer } from './fake-ports.ts'
-import { HttpServer } from './http-server.ts'
 
 const HEAD = 'POST /api/events/custom HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n'
 
-let server: HttpServer | undefined
-const sockets: Socket[] = []
-afterEach(async () => {
-  for (const socket of sockets.splice(0)) socket.destroy()
-  await server?.stop(0)
-})
+const http = useRawHttp()
+const { talk } = http
 
 async function serve(requestTimeoutMs: number) {
-  const fake = fakeServer({}, { requestTimeoutMs })
-  server = new HttpServer(fake.app.fetch, { host: '127.0.0.1', port: 0, requestTimeoutMs })
-  await server.start()
-  return { ...fake, url: server.url }
-}
-
-async function talk(words: string): Promise<Socket> {
-  const socket = connect(Number(new URL(server!.url).port), '127.0.0.1')
-  // A server that gives up on a client may reset the connection.
-  socket.on('error', () => {})
-  sockets.push(socket)
-  await once(socket, 'connect')
-  socket.write(words)
-  return socket
+  const { app, published } = fakeServer({}, { requestTimeoutMs })
+  const { url } = await http.serve(app.fetch, { requestTimeoutMs })
+  return { published, url }
 }
 
 describe('clients that are slow on purpose', () => {

@@ -1,25 +1,10 @@
-import { once } from 'node:events'
-import { connect, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { useRawHttp } from '../../test/support/use-raw-http.ts'
 import { fakeServer } from './fake-ports.ts'
-import { HttpServer } from './http-server.ts'
 
-let server: HttpServer | undefined
-const sockets: Socket[] = []
-afterEach(async () => {
-  for (const socket of sockets.splice(0)) socket.destroy()
-  await server?.stop(0)
-})
-
-async function talk(words: string): Promise<Socket> {
-  const socket = connect(Number(new URL(server!.url).port), '127.0.0.1')
-  socket.on('error', () => {})
-  sockets.push(socket)
-  await once(socket, 'connect')
-  socket.write(words)
-  return socket
-}
+const http = useRawHttp()
+const { talk } = http
 
 /** A server whose publishing ends when the test says. */
 async function serve() {
@@ -29,8 +14,7 @@ async function serve() {
   const said: object[] = []
   const log = { debug: (fields: object) => said.push(fields), info() {}, warn() {}, error() {} }
   const { app } = fakeServer({ publish })
-  server = new HttpServer(app.fetch, { host: '127.0.0.1', port: 0, requestTimeoutMs: 5_000, log })
-  await server.start()
+  await http.serve(app.fetch, { requestTimeoutMs: 5_000, log })
   const begun = async (count: number) => void (await expect.poll(() => endings.length).toBe(count))
   return { said, begun, finish: () => endings.splice(0).forEach((end) => end()) }
 }
@@ -68,7 +52,7 @@ describe('what can not be read, behind requests that are under way', () => {
     await begun(1)
     socket.destroy()
     finish()
-    expect((await fetch(`${server!.url}/health/live`)).status).toBe(200)
+    expect((await fetch(`${http.server.url}/health/live`)).status).toBe(200)
   })
 })
 

@@ -1,5 +1,5 @@
 import { RetryLater, Reject } from '../core/delivery.ts'
-import { MillraceError, toError } from '../core/errors.ts'
+import { errorName, MillraceError, toError } from '../core/errors.ts'
 import type { Outcome } from '../core/stream-log.ts'
 import type { Job } from './job.ts'
 import { retryDelay, type RetryPolicy } from './retry-policy.ts'
@@ -36,9 +36,3 @@ const isFinal = (thrown: unknown): boolean =>
   thrown instanceof Reject || (thrown instanceof MillraceError && FINAL_CODES.has(thrown.code))
 
 const FINAL_CODES: ReadonlySet<string> = new Set(['EVENT_INVALID', 'EVENT_UNDECODABLE'])
-
-/** Low in cardinality: a code where there is one, else the class. */
-export const errorName = (error: Error): string => {
-  const { code } = error as { code?: unknown }
-  return typeof code === 'string' ? code : String(error.name)
-}

@@ -1,8 +1,10 @@
 import { InvalidError, MillraceError, toError } from '../core/errors.ts'
+import { groupKey } from '../core/names.ts'
 import { pause } from '../core/pause.ts'
 import { noLog, type Log, type Service } from '../core/service.ts'
 import type { StreamLog } from '../core/stream-log.ts'
 import { HandlerPool } from './handler-pool.ts'
+import { requireCount } from './require-count.ts'
 import { Worker, type WorkerStatus } from './worker.ts'
 import type { WorkerOptions } from './worker-options.ts'
 
@@ -54,12 +56,7 @@ export class MultiStreamWorker implements Service {
 
   /** @throws InvalidError `CONFIGURATION_INVALID` */
   constructor(log: StreamLog, { concurrency = 10, log: lines = noLog }: MultiStreamOptions = {}) {
-    if (!Number.isInteger(concurrency) || concurrency < 1) {
-      const message = `must be a whole number from 1 on, not ${concurrency}`
-      throw new InvalidError('CONFIGURATION_INVALID', 'the worker can not run like this', [
-        { path: 'concurrency', message },
-      ])
-    }
+    requireCount('concurrency', concurrency)
     this.#streamLog = log
     this.#log = lines
     this.#pool = new HandlerPool(concurrency)
@@ -73,7 +70,7 @@ export class MultiStreamWorker implements Service {
   add(options: MemberOptions): void {
     if (this.#stopped) throw new MillraceError('CLOSED', 'the worker was stopped; another one can be made')
     const { stream, group, priority = 1, ...rest } = options
-    const key = keyOf(stream, group)
+    const key = groupKey(stream, group)
     if (this.#members.has(key)) {
       const message = `the group "${group}" of "${stream}" is consumed already`
       throw new InvalidError('CONFIGURATION_INVALID', message)
@@ -89,7 +86,7 @@ export class MultiStreamWorker implements Service {
 
   /** Stops consuming one stream; what runs has `deadlineMs` to end. Others go on. Unknown ones are passed over. */
   async remove(stream: string, group: string, deadlineMs: number): Promise<void> {
-    const key = keyOf(stream, group)
+    const key = groupKey(stream, group)
     const member = this.#members.get(key)
     if (!member) return
     await stopMember(member, deadlineMs)
@@ -155,6 +152,3 @@ async function stopMember({ stopping, worker, starting }: Member, deadlineMs: nu
   await worker.stop(deadlineMs)
   await starting
 }
-
-/** Unambiguous, whatever the names contain. */
-const keyOf = (stream: string, group: string): string => JSON.stringify([stream, group])

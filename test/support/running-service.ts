@@ -2,7 +2,7 @@ import { defineApp, type App } from '../../src/app/app.ts'
 import { MillraceService } from '../../src/cli/service/service.ts'
 import { loadConfig } from '../../src/config/config.ts'
 import type { ProcessedEvent } from '../../src/core/processed-events.ts'
-import { createLogger } from '../../src/telemetry/logger.ts'
+import { createLogger, type ContextLog } from '../../src/telemetry/logger.ts'
 
 type Answer<T> = Promise<{ status: number; headers: Headers; body: T }>
 
@@ -11,21 +11,31 @@ export class RunningService {
   readonly service: MillraceService
   /** What it logged. */
   readonly lines: string[]
+  /** What handlers of the app write to. */
+  readonly log: ContextLog
 
-  private constructor(service: MillraceService, lines: string[]) {
+  private constructor(service: MillraceService, lines: string[], log: ContextLog) {
     this.service = service
     this.lines = lines
+    this.log = log
   }
 
   /** Made, and not started. There are no test events unless `env` asks for them. */
-  static create(app: Partial<App>, env: NodeJS.ProcessEnv): RunningService {
+  static create(given: Partial<App>, env: NodeJS.ProcessEnv): RunningService {
     const variables = { SERVICE_PORT: '0', TEST_EVENT_INTERVAL_MS: '0', ...env }
     const config = loadConfig(variables, { cwd: '/nowhere', version: '9.9.9' })
     const lines: string[] = []
     const destination = { write: (line: string) => void lines.push(line) }
-    const logger = createLogger({ ...config.log, service: 'test', environment: 'development', destination })
-    const options = { config, app: defineApp(app), logger, engineFolder: '/nowhere', env: {} }
-    return new RunningService(new MillraceService(options), lines)
+    const app = defineApp(given)
+    const logger = createLogger({
+      ...config.log,
+      redactFields: [...config.log.redactFields, ...app.personalFields],
+      service: 'test',
+      environment: 'development',
+      destination,
+    })
+    const service = new MillraceService({ config, app, logger, engineFolder: '/nowhere', env: {} })
+    return new RunningService(service, lines, logger.for('app'))
   }
 
   static async start(app: Partial<App>, env: NodeJS.ProcessEnv): Promise<RunningService> {
@@ -38,16 +48,27 @@ export class RunningService {
     return answerOf(await fetch(this.service.url + path))
   }
 
-  async post<T = Record<string, unknown>>(path: string, body: unknown): Answer<T> {
-    const headers = { 'content-type': 'application/json' }
-    return answerOf(
-      await fetch(this.service.url + path, { method: 'POST', headers, body: JSON.stringify(body) }),
-    )
+  async post<T = Record<string, unknown>>(
+    path: string,
+    body: unknown,
+    headers: Record<string, string> = {},
+  ): Answer<T> {
+    const response = await fetch(this.service.url + path, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: JSON.stringify(body),
+    })
+    return answerOf(response)
   }
 
   /** Publishes one event. */
-  publish<T = Record<string, unknown>>(streamName: string, eventType: string, payload: unknown): Answer<T> {
-    return this.post('/api/events/custom', { streamName, eventType, payload })
+  publish<T = Record<string, unknown>>(
+    streamName: string,
+    eventType: string,
+    payload: unknown,
+    headers: Record<string, string> = {},
+  ): Answer<T> {
+    return this.post('/api/events/custom', { streamName, eventType, payload }, headers)
   }
 
   async processed(type: string): Promise<ProcessedEvent[]> {

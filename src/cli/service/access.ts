@@ -1,5 +1,5 @@
 import type { Config } from '../../config/config.ts'
-import { InvalidError, toError, type Issue } from '../../core/errors.ts'
+import { collectIssues, InvalidError, type Issue } from '../../core/errors.ts'
 import type { Log } from '../../core/service.ts'
 import { CLIENT_RATE_PREFIX } from '../../redis/keys.ts'
 import { Access } from '../../security/access.ts'
@@ -25,10 +25,10 @@ export function serviceSecurity({
 }: Pick<ServiceOptions, 'config'> & { logger: { for(context: string): Log } }): ServiceSecurity {
   const log = logger.for('security')
   const issues: Issue[] = []
-  const keys = orIssue('API_KEYS', issues, () => new ApiKeys(config.security.apiKeys))
+  const keys = collectIssues(issues, () => new ApiKeys(config.security.apiKeys), 'API_KEYS')
   const tokens = tokenVerifier(config, log, issues)
   const { signingKey } = config.security
-  if (signingKey !== undefined) orIssue('JWT_SIGNING_KEY', issues, () => signingKeyOf(signingKey))
+  if (signingKey !== undefined) collectIssues(issues, () => signingKeyOf(signingKey), 'JWT_SIGNING_KEY')
   if (issues.length > 0 || !keys)
     throw new InvalidError('CONFIGURATION_INVALID', 'access to the service is not set up properly', issues)
   const access = new Access(keys, tokens)
@@ -37,17 +37,6 @@ export function serviceSecurity({
     access,
     rates: new ClientRates(config.rateLimit, { keyPrefix: CLIENT_RATE_PREFIX, log }),
     tokenKeys: signingKey === undefined ? undefined : () => publicKeySet(signingKey),
-  }
-}
-
-function orIssue<T>(path: string, issues: Issue[], work: () => T): T | undefined {
-  try {
-    return work()
-  } catch (error) {
-    issues.push(
-      ...(error instanceof InvalidError ? error.issues : [{ path, message: toError(error).message }]),
-    )
-    return undefined
   }
 }
 
@@ -63,7 +52,7 @@ function tokenVerifier(config: Config, log: Log, issues: Issue[]): TokenVerifier
   if (jwksUrl !== undefined && isUnsafe(config, jwksUrl))
     issues.push({ path: 'JWT_JWKS_URL', message: 'is not encrypted; wanted in production: https' })
   const read = () => (jwksPath === undefined ? remoteKeys(jwksUrl!, log) : fileKeys(jwksPath))
-  const keys = orIssue(jwksPath === undefined ? 'JWT_JWKS_URL' : 'JWT_JWKS_PATH', issues, read)
+  const keys = collectIssues(issues, read, jwksPath === undefined ? 'JWT_JWKS_URL' : 'JWT_JWKS_PATH')
   return keys && new TokenVerifier({ issuer, audience, keys })
 }
 

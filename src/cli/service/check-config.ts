@@ -1,4 +1,4 @@
-import type { Config } from '../../config/config.ts'
+import { invalidConfiguration, type Config } from '../../config/config.ts'
 import { InvalidError, type Issue } from '../../core/errors.ts'
 import { noLog } from '../../core/service.ts'
 import { serviceSecurity } from './access.ts'
@@ -27,7 +27,5 @@ export function checkConfig(config: Config): void {
       issues.push(...error.issues)
     }
   }
-  if (issues.length === 0) return
-  const count = issues.length === 1 ? '1 mistake' : `${issues.length} mistakes`
-  throw new InvalidError('CONFIGURATION_INVALID', `the configuration has ${count}`, issues)
+  if (issues.length > 0) throw invalidConfiguration(issues)
 }

@@ -1,4 +1,4 @@
-import { InvalidError, MillraceError, toError, type Issue } from '../../core/errors.ts'
+import { collectIssues, InvalidError, type Issue } from '../../core/errors.ts'
 import type { Access } from '../../security/access.ts'
 import { ApiKeys } from '../../security/api-keys.ts'
 import { ServiceKeyRing } from './encryption.ts'
@@ -16,20 +16,10 @@ interface Keys {
  */
 export function replaceKeys(access: Access, ring: ServiceKeyRing | undefined, keys: Keys): void {
   const issues: Issue[] = []
-  collect('API_KEYS', issues, () => new ApiKeys(keys.apiKeys))
-  if (ring) collect('ENCRYPTION_KEYS', issues, () => new ServiceKeyRing(keys.encryptionKeys))
-  if (issues.length === 0) collect('API_KEYS', issues, () => access.replace(keys.apiKeys))
+  collectIssues(issues, () => new ApiKeys(keys.apiKeys), 'API_KEYS')
+  if (ring) collectIssues(issues, () => new ServiceKeyRing(keys.encryptionKeys), 'ENCRYPTION_KEYS')
+  if (issues.length === 0) collectIssues(issues, () => access.replace(keys.apiKeys), 'API_KEYS')
   if (issues.length > 0)
     throw new InvalidError('CONFIGURATION_INVALID', 'the keys can not be replaced', issues)
   ring?.replace(keys.encryptionKeys)
-}
-
-function collect(path: string, issues: Issue[], work: () => unknown): void {
-  try {
-    work()
-  } catch (error) {
-    if (!(error instanceof MillraceError)) throw error
-    const faults = error instanceof InvalidError ? error.issues : []
-    issues.push(...(faults.length > 0 ? faults : [{ path, message: toError(error).message }]))
-  }
 }

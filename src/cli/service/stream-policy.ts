@@ -1,4 +1,5 @@
 import type { App } from '../../app/app.ts'
+import { groupKey } from '../../core/names.ts'
 import type { SettingValues, StreamState } from '../../core/settings.ts'
 import { jobGroup } from '../../schedule/job-group.ts'
 
@@ -17,12 +18,12 @@ export class StreamPolicy {
     this.#values = values
     const jobs = jobGroup(complete.jobs)
     this.#ordinary = new Set([
-      ...complete.handlers.map(({ stream, options }) => keyOf(stream, options.group)),
-      ...(jobs ? [keyOf(jobs.stream.name, jobs.group)] : []),
+      ...complete.handlers.map(({ stream, options }) => groupKey(stream, options.group)),
+      ...(jobs ? [groupKey(jobs.stream.name, jobs.group)] : []),
     ])
     this.#batchSizes = new Map(
       declared.handlers.flatMap(({ stream, options: { group, batch } }) =>
-        batch ? [[keyOf(stream, group), batch.size] as const] : [],
+        batch ? [[groupKey(stream, group), batch.size] as const] : [],
       ),
     )
   }
@@ -41,16 +42,13 @@ export class StreamPolicy {
   concurrencyOf(stream: string, group: string, standard: number): number {
     const { groups, concurrency } = this.#values()
     const set = own(own(groups, stream) ?? {}, group)
-    return set ?? (this.#ordinary.has(keyOf(stream, group)) ? concurrency : standard)
+    return set ?? (this.#ordinary.has(groupKey(stream, group)) ? concurrency : standard)
   }
 
   batchSizeOf(stream: string, group: string): number {
-    return this.#batchSizes.get(keyOf(stream, group)) ?? this.#values().batchSize
+    return this.#batchSizes.get(groupKey(stream, group)) ?? this.#values().batchSize
   }
 }
-
-/** Unambiguous, whatever a name contains. */
-export const keyOf = (stream: string, group: string): string => JSON.stringify([stream, group])
 
 /** Names may be those of what every object has. */
 const own = <T>(record: Readonly<Record<string, T>>, name: string): T | undefined =>

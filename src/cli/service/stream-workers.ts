@@ -2,6 +2,7 @@ import type { App, GroupDeclaration } from '../../app/app.ts'
 import type { AuditTrail } from '../../core/audit.ts'
 import type { Middleware } from '../../core/delivery.ts'
 import { toError } from '../../core/errors.ts'
+import { groupKey } from '../../core/names.ts'
 import { pause } from '../../core/pause.ts'
 import { compose } from '../../core/pipeline.ts'
 import type { ConsumerDefaults } from '../../config/config.ts'
@@ -12,7 +13,7 @@ import { Worker, type WorkerStatus } from '../../worker/worker.ts'
 import type { WorkerOptions } from '../../worker/worker-options.ts'
 import { readingDefaults, withDefaults } from './complete-app.ts'
 import { outlast } from './outlast.ts'
-import { keyOf, type StreamPolicy } from './stream-policy.ts'
+import type { StreamPolicy } from './stream-policy.ts'
 
 /** The group that follows a stream which no group of the app handles, for the audit trail alone. */
 export const AUDIT_GROUP = 'millrace-audit'
@@ -24,8 +25,6 @@ const AUDIT_CONCURRENCY = 500
 /** How long what runs on a stream may go on after that was removed, in ms. */
 const LEAVE_DEADLINE_MS = 30_000
 
-type RunnableGroup = WorkerOptions
-
 interface Member {
   readonly stream: string
   readonly group: string
@@ -34,26 +33,32 @@ interface Member {
   readonly standard: number
 }
 
-type Parts = { app: App; consumers: ConsumerDefaults; trail: AuditTrail; middleware: readonly Middleware[] }
+export interface StreamWorkersOptions {
+  log: StreamLog
+  /** The streams that were first published to without being declared. */
+  registered(): Promise<string[]>
+  app: App
+  trail: AuditTrail
+  logger: Log
+  /** The name of all consumers of this process. */
+  consumer: string
+  /** Ends a start that waits for a server. */
+  stopping: AbortSignal
+  /** For consumers that the app does not declare; its groups have theirs by now. */
+  consumers: ConsumerDefaults
+  /** Which streams run, and with how many handlers; it is asked again with every look. */
+  policy: StreamPolicy
+  /** What every delivery to a group of the app goes through first. */
+  middleware: readonly Middleware[]
+}
 
 /**
  * Runs the groups of the app, and follows every other known stream for the audit trail: those that the app declares,
  * and those that were first published to through the API or the command line.
  */
 export class StreamWorkers implements Service {
-  readonly #options: {
-    log: StreamLog
-    registered(): Promise<string[]>
-    app: App
-    trail: AuditTrail
-    logger: Log
-    consumer: string
-    consumers: ConsumerDefaults
-    stopping: AbortSignal
-    policy: StreamPolicy
-    middleware: readonly Middleware[]
-  }
-  readonly #groups: readonly RunnableGroup[]
+  readonly #options: StreamWorkersOptions
+  readonly #groups: readonly WorkerOptions[]
   readonly #handled: ReadonlySet<string>
   /** By stream and group. */
   readonly #members = new Map<string, Member>()
@@ -65,24 +70,7 @@ export class StreamWorkers implements Service {
   #looking: Promise<void> = Promise.resolve()
   #stopped = false
 
-  constructor(options: {
-    log: StreamLog
-    /** The streams that were first published to without being declared. */
-    registered(): Promise<string[]>
-    app: App
-    trail: AuditTrail
-    logger: Log
-    /** The name of all consumers of this process. */
-    consumer: string
-    /** Ends a start that waits for a server. */
-    stopping: AbortSignal
-    /** For consumers that the app does not declare; its groups have theirs by now. */
-    consumers: ConsumerDefaults
-    /** Which streams run, and with how many handlers; it is asked again with every look. */
-    policy: StreamPolicy
-    /** What every delivery to a group of the app goes through first. */
-    middleware: readonly Middleware[]
-  }) {
+  constructor(options: StreamWorkersOptions) {
     this.#options = options
     this.#groups = runnableGroups(options)
     this.#handled = new Set(this.#groups.map(({ stream }) => stream))
@@ -186,7 +174,7 @@ export class StreamWorkers implements Service {
   }
 
   #leave(stream: string, group: string, worker: Worker): void {
-    const key = keyOf(stream, group)
+    const key = groupKey(stream, group)
     this.#members.delete(key)
     this.#wished.delete(stream)
     this.#options.logger.info({ stream, group }, `${group} leaves ${stream}`)
@@ -203,7 +191,7 @@ export class StreamWorkers implements Service {
   async #run(options: WorkerOptions): Promise<boolean> {
     const { log, logger, consumer, policy } = this.#options
     const { stream, group } = options
-    const key = keyOf(stream, group)
+    const key = groupKey(stream, group)
     if (this.#stopped || this.#members.has(key) || this.#leaving.has(key)) return false
     if (policy.stateOf(stream) === 'removed') return false
     const worker = new Worker(log, { ...options, consumer, log: logger })
@@ -217,7 +205,7 @@ export class StreamWorkers implements Service {
 }
 
 /** The groups of the app and its jobs, as workers take them. The first one of a stream is its main one. */
-function runnableGroups({ app, consumers, trail, middleware }: Parts): RunnableGroup[] {
+function runnableGroups({ app, consumers, trail, middleware }: StreamWorkersOptions): WorkerOptions[] {
   const wrap = compose(...middleware)
   const seen = new Set<string>()
   return [...app.handlers, ...jobGroups(app, consumers)].map(({ stream, options, handler }) => {

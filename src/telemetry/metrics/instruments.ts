@@ -40,21 +40,10 @@ abstract class Instrument<State> implements Metric {
   }
 }
 
-const newCell = (labels: LabelValues): Cell => ({ labels, value: 0 })
-
-/** Something that only ever grows. A call never fails: what can't be counted is dropped, and that is counted. */
-export class Counter<L extends string = never> extends Instrument<Cell> {
-  readonly kind = 'counter'
-
+/** One number for each series. */
+abstract class Cells<L extends string> extends Instrument<Cell> {
   constructor(options: MetricOptions<L>) {
-    super(options, newCell)
-  }
-
-  /** Adds `by` (1). */
-  inc(...args: WithLabels<L, [by?: number]>): void {
-    const [labels, by = 1] = this.split<[by?: number]>(args)
-    const cell = this.series.forSample(labels, Number.isFinite(by) && by >= 0)
-    if (cell) cell.value += by
+    super(options, (labels) => ({ labels, value: 0 }))
   }
 
   collect(): readonly Sample[] {
@@ -62,13 +51,21 @@ export class Counter<L extends string = never> extends Instrument<Cell> {
   }
 }
 
-/** Something that goes up and down. A call never fails: what is no number is dropped, and that is counted. */
-export class Gauge<L extends string = never> extends Instrument<Cell> {
-  readonly kind = 'gauge'
+/** Something that only ever grows. A call never fails: what can't be counted is dropped, and that is counted. */
+export class Counter<L extends string = never> extends Cells<L> {
+  readonly kind = 'counter'
 
-  constructor(options: MetricOptions<L>) {
-    super(options, newCell)
+  /** Adds `by` (1). */
+  inc(...args: WithLabels<L, [by?: number]>): void {
+    const [labels, by = 1] = this.split<[by?: number]>(args)
+    const cell = this.series.forSample(labels, Number.isFinite(by) && by >= 0)
+    if (cell) cell.value += by
   }
+}
+
+/** Something that goes up and down. A call never fails: what is no number is dropped, and that is counted. */
+export class Gauge<L extends string = never> extends Cells<L> {
+  readonly kind = 'gauge'
 
   set(...args: WithLabels<L, [value: number]>): void {
     const [labels, value] = this.split<[value: number]>(args)
@@ -88,10 +85,6 @@ export class Gauge<L extends string = never> extends Instrument<Cell> {
     const [labels, by = 1] = this.split<[by?: number]>(args)
     const cell = this.series.forSample(labels, Number.isFinite(by))
     if (cell) cell.value -= by
-  }
-
-  collect(): readonly Sample[] {
-    return [...this.series.states()].map(({ labels, value }) => ({ labels, value }))
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Metric, Sample } from '../../core/metric.ts'
+import { groupKey } from '../../core/names.ts'
 import { derived } from './derived.ts'
 import { Counter } from './instruments.ts'
 
@@ -110,7 +111,7 @@ export class WorkerMetrics {
   #byGroup(sum: (all: readonly WorkerFigures[]) => number): Sample[] {
     const groups = new Map<string, WorkerFigures[]>()
     for (const { status } of this.#watched) {
-      const key = JSON.stringify([status.stream, status.group])
+      const key = groupKey(status.stream, status.group)
       const known = groups.get(key)
       if (known) known.push(status)
       else groups.set(key, [status])

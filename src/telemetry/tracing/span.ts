@@ -8,7 +8,7 @@ import {
   type Tracer,
 } from '@opentelemetry/api'
 import { Postpone } from '../../core/delivery.ts'
-import { toError } from '../../core/errors.ts'
+import { errorName, toError } from '../../core/errors.ts'
 import { presentWords } from '../redact.ts'
 
 export interface SpanStart extends SpanOptions {
@@ -40,12 +40,6 @@ export function fail(span: Span, thrown: unknown): void {
   const error = toError(thrown)
   const { message, stack = '' } = presentWords(error)
   span.recordException({ name: String(error.name), message, stack })
-  span.setAttribute('error.type', errorType(error))
+  span.setAttribute('error.type', errorName(error))
   span.setStatus({ code: SpanStatusCode.ERROR, message })
-}
-
-/** Low in cardinality: a code where there is one, else the class. */
-function errorType(error: Error): string {
-  const { code } = error as { code?: unknown }
-  return typeof code === 'string' ? code : String(error.name)
 }
