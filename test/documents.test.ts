@@ -103,6 +103,7 @@ describe('the links of the documents', () => {
     'docs/security.md',
     'docs/operations.md',
     'docs/performance.md',
+    'docs/recovery.md',
   ]
   const links = files.flatMap((file) =>
     [...read(file).matchAll(/\]\((?!https?:)([^)#]+)/g)].map((match) => ({ file, target: match[1]! })),

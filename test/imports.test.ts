@@ -21,11 +21,16 @@ const ALLOWED: Record<string, Record<string, string>> = {
   security: {},
   settings: {},
   schedule: {},
+  jobs: {},
+  backup: {},
+  rpc: {},
   bus: {
     redis: '`connect` puts the log on Redis under a bus',
     worker: '`consume` runs a worker',
     schedule: 'scheduled events are moved, and jobs run, while a bus is open',
     retention: '`retain` applies a policy while a bus is open',
+    jobs: '`jobs` runs long work while a bus is open',
+    backup: 'backup and restore are jobs',
   },
   app: {
     bus: 'handlers are dispatched by type as on the bus',
@@ -36,9 +41,11 @@ const ALLOWED: Record<string, Record<string, string>> = {
   cli: Object.fromEntries(
     [
       'app',
+      'backup',
       'bus',
       'config',
       'engines',
+      'jobs',
       'middleware',
       'postgres',
       'redis',

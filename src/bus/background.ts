@@ -1,8 +1,11 @@
+import type { Jobs, JobWork } from '../core/jobs.ts'
 import type { Operations } from '../core/operations.ts'
 import { resolveRetention, type RetentionDeclaration } from '../core/retention-policy.ts'
 import { toError } from '../core/errors.ts'
 import { pause } from '../core/pause.ts'
 import type { Log, Service } from '../core/service.ts'
+import { JobService } from '../jobs/job-service.ts'
+import { operationWorks } from '../jobs/kinds/kinds.ts'
 import { RetentionService } from '../retention/retention-service.ts'
 import { CronService, type PublishTicks } from '../schedule/cron-service.ts'
 import type { JobDeclaration, JobPlan } from '../schedule/job.ts'
@@ -24,6 +27,7 @@ export interface BackgroundLoop {
 export class Background {
   readonly #operations: Operations
   readonly #log: Log
+  readonly #works: () => readonly JobWork[]
   readonly #services = new Set<Service>()
   readonly #closing = new AbortController()
   #starting: Promise<void> = Promise.resolve()
@@ -32,10 +36,24 @@ export class Background {
   #movesSince = 0
   #retention: RetentionService | undefined
   #cron: CronService | undefined
+  #jobs: JobService | undefined
 
-  constructor(operations: Operations, log: Log) {
+  /** @param works what jobs can do beside what needs operations alone */
+  constructor(operations: Operations, log: Log, works: () => readonly JobWork[] = () => []) {
     this.#operations = operations
     this.#log = log
+    this.#works = works
+  }
+
+  /** Long work of operators. From the first call on this process runs it as well. */
+  get jobs(): Jobs {
+    if (!this.#jobs) {
+      const works = [...operationWorks(this.#operations), ...this.#works()]
+      this.#jobs = new JobService(this.#operations.jobStore, works, { log: this.#log })
+      this.#services.add(this.#jobs.runner)
+      if (!this.#closing.signal.aborted) void this.#jobs.runner.start()
+    }
+    return this.#jobs
   }
 
   /** What is scheduled enters its stream while any process moves it: every bus that schedules or consumes does. */
@@ -81,6 +99,7 @@ export class Background {
     if (this.#moves) add('schedule', this.#mover?.status.lastLoopAt ?? this.#movesSince)
     if (this.#retention) add('retention', this.#retention.lastLoopAt)
     if (this.#cron) add('jobs', this.#cron.status.lastLoopAt)
+    if (this.#jobs) add('operator-jobs', this.#jobs.runner.lastLoopAt)
     return loops
   }
 

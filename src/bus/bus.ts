@@ -1,6 +1,7 @@
 import { MillraceError, PublishError } from '../core/errors.ts'
 import type { BatchHandler, Delivery } from '../core/delivery.ts'
 import type { NewEvent } from '../core/event.ts'
+import type { Jobs, JobWork } from '../core/jobs.ts'
 import type { Operations } from '../core/operations.ts'
 import type { RetentionDeclaration } from '../core/retention-policy.ts'
 import { noLog, type Log } from '../core/service.ts'
@@ -33,6 +34,8 @@ export interface BusOptions extends PublisherOptions {
   log?: Log
   /** What can be done beside publishing and consuming; without it there is no scheduling, retention or redrive. */
   operations?: Operations
+  /** What jobs can do beside what needs `operations` alone: backup and restore, on Redis. */
+  works?: () => readonly JobWork[]
   /** Ends the log when the bus is closed; leave it out for a log that others use too. */
   closeLog?: () => Promise<void>
 }
@@ -57,8 +60,8 @@ export class Bus {
     this.log = log
     this.#options = options
     this.#publisher = new Publisher(log, options)
-    const { operations, log: lines = noLog } = options
-    this.#background = operations && new Background(operations, lines)
+    const { operations, log: lines = noLog, works } = options
+    this.#background = operations && new Background(operations, lines, works)
   }
 
   /**
@@ -68,7 +71,23 @@ export class Bus {
    */
   get operations(): Operations {
     if (this.#options.operations) return this.#options.operations
-    throw new MillraceError('CONFIGURATION_INVALID', 'this log has no operations; connect to Redis for them')
+    throw noOperations()
+  }
+
+  /**
+   * Long work on streams, such as a replay, as durable jobs with progress and an end on demand. From the first use on this
+   * process runs jobs as well, whoever started them, until `close` hands them back.
+   *
+   * @example
+   * const params = { stream: 'user:events', group: 'mailer', from: '2026-01-28T09:00:00Z' }
+   * const { id } = await bus.jobs.start({ kind: 'replay', params, actor: 'ada@example.com', ratePerSecond: 500 })
+   * for await (const { state, progress } of bus.jobs.watch(id, signal)) console.log(state, progress.done)
+   *
+   * @throws MillraceError `CONFIGURATION_INVALID` where the log has no operations
+   */
+  get jobs(): Jobs {
+    if (this.#background) return this.#background.jobs
+    throw noOperations()
   }
 
   /**
@@ -252,3 +271,6 @@ export class Bus {
     }
   }
 }
+
+const noOperations = (): MillraceError =>
+  new MillraceError('CONFIGURATION_INVALID', 'this log has no operations; connect to Redis for them')

@@ -1,4 +1,6 @@
+import { anywhere } from '../backup/backup-place.ts'
 import { RedisStreamLog, type RedisLogOptions } from '../redis/redis-log.ts'
+import { BackupWorks } from './backup-works.ts'
 import { Bus } from './bus.ts'
 import type { PublisherOptions } from './publisher.ts'
 
@@ -12,5 +14,14 @@ import type { PublisherOptions } from './publisher.ts'
  */
 export async function connect(options: RedisLogOptions & PublisherOptions): Promise<Bus> {
   const log = await RedisStreamLog.open(options)
-  return new Bus(log, { ...options, operations: log.operations, closeLog: () => log.close() })
+  const backups = new BackupWorks(log, anywhere())
+  return new Bus(log, {
+    ...options,
+    operations: log.operations,
+    works: () => backups.works,
+    closeLog: async () => {
+      await backups.close()
+      await log.close()
+    },
+  })
 }

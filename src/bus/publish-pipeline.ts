@@ -146,6 +146,8 @@ export function joinResults(
   ends: readonly number[],
   results: readonly (string | MillraceError)[],
 ): (string | MillraceError)[] {
+  // As most calls are: each event is one entry.
+  if (ends.every((end, index) => end === index + 1)) return [...results]
   return ends.map((end, index) => {
     const own = results.slice(index === 0 ? 0 : ends[index - 1]!, end)
     const failures = own.filter((result) => typeof result !== 'string')

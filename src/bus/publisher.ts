@@ -64,9 +64,10 @@ export class Publisher {
 
   /** Writes what was prepared for a stream, in order. A result for each event, as of `publish`. */
   async write(stream: string, events: readonly PreparedEvent[]): Promise<(string | MillraceError)[]> {
+    const entries = events.length === 1 ? events[0]! : events.flat()
     let end = 0
     const ends = events.map((entries) => (end += entries.length))
-    return joinResults(ends, await this.#append(stream, events.flat()))
+    return joinResults(ends, await this.#append(stream, entries))
   }
 
   /**

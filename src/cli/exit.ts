@@ -7,9 +7,14 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
 
 const CODES: Readonly<Record<string, ExitCode>> = {
   CONFIGURATION_INVALID: EXIT.usage,
+  CONFIRMATION_REQUIRED: EXIT.usage,
   NAME_INVALID: EXIT.usage,
-  UNKNOWN_STREAM: EXIT.notFound,
+  UNKNOWN_CONSUMER: EXIT.notFound,
+  UNKNOWN_DEAD_LETTER: EXIT.notFound,
   UNKNOWN_GROUP: EXIT.notFound,
+  UNKNOWN_JOB: EXIT.notFound,
+  UNKNOWN_KEY: EXIT.notFound,
+  UNKNOWN_STREAM: EXIT.notFound,
   REDIS_UNAVAILABLE: EXIT.unreachable,
   REDIS_UNCERTAIN: EXIT.unreachable,
   DATABASE_UNAVAILABLE: EXIT.unreachable,

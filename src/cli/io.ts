@@ -2,9 +2,9 @@ import { once } from 'node:events'
 
 /** Where a command reads and writes: data to `stdout`, everything for people to `stderr`. */
 export interface Io {
-  stdin: NodeJS.ReadableStream
-  stdout: NodeJS.WritableStream
-  stderr: NodeJS.WritableStream & { isTTY?: boolean }
+  stdin: NodeJS.ReadableStream & { isTTY?: boolean; setRawMode?(raw: boolean): unknown }
+  stdout: Screen
+  stderr: Screen
   env: NodeJS.ProcessEnv
   cwd: string
   /** Aborted when the user has had enough. */
@@ -14,6 +14,9 @@ export interface Io {
   /** Calls back with a fault that nobody caught, such as one in a timer of an app; the process ends when it returns. */
   onCrash?(listener: (fault: unknown) => void): void
 }
+
+/** Where text goes, which may be a terminal of some size; that is told by the event `resize` when it changes. */
+export type Screen = NodeJS.WritableStream & { isTTY?: boolean; columns?: number; rows?: number }
 
 /** Writes a line of data, and waits for a reader that is slower than we are. */
 export async function print(io: Io, line: string): Promise<void> {
@@ -26,3 +29,6 @@ export const printJson = (io: Io, value: unknown): Promise<void> => print(io, JS
 export function say(io: Io, line: string): void {
   io.stderr.write(`${line}\n`)
 }
+
+/** After telling what would be done. */
+export const sayDryRun = (io: Io): void => say(io, 'nothing was changed: a dry run')

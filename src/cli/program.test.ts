@@ -1,10 +1,11 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Command } from 'commander'
 import { afterEach, describe, expect, it } from 'vitest'
 import { CapturedIo } from '../../test/support/captured-io.ts'
 import { InvalidError, MillraceError } from '../core/errors.ts'
 import { EXIT, exitCodeOf, renderError } from './exit.ts'
-import { run } from './program.ts'
+import { createProgram, run } from './program.ts'
 
 let io: CapturedIo
 afterEach(() => io?.remove())
@@ -14,11 +15,24 @@ async function millrace(args: string[], env: NodeJS.ProcessEnv = {}): Promise<nu
   return run(io, args)
 }
 
+/** The commands that do something, by their words; `help` and what is hidden aside. */
+function leaves(command: Command, words: readonly string[] = []): string[] {
+  const below = command.createHelp().visibleCommands(command)
+  const named = below.filter((one) => one.name() !== 'help')
+  if (named.length === 0) return [words.join(' ')]
+  return named.flatMap((one) => leaves(one, [...words, one.name()]))
+}
+
+function commands(): string[] {
+  const unused = new CapturedIo()
+  unused.remove()
+  return leaves(createProgram(unused, () => {}))
+}
+
 describe('the command line', () => {
-  it.each(['serve', 'publish', 'tail', 'doctor'])('%s has help with examples', async (command) => {
-    expect(await millrace([command, '--help'])).toBe(EXIT.ok)
-    expect(io.stdout.text).toContain('Examples:')
-    expect(io.stdout.text).toContain(`millrace ${command}`)
+  it.each(commands())('%s has help with examples', async (words) => {
+    expect(await millrace([...words.split(' '), '--help'])).toBe(EXIT.ok)
+    expect(io.stdout.text).toMatch(new RegExp(`Examples:\n(.*\n)*? .*millrace ${words}`))
   })
 
   it('prints its version', async () => {

@@ -1,5 +1,5 @@
 import { readConfigFile } from '../config/config-file.ts'
-import { readConfiguration, type Configuration } from '../config/config.ts'
+import { readConfiguration, type Config, type Configuration } from '../config/config.ts'
 import type { Io } from './io.ts'
 import { VERSION } from './package-info.ts'
 
@@ -25,6 +25,13 @@ export const readServiceConfig = (
 /** A command is no role of the service, so it needs neither database, name nor keys, which production wants of one. */
 export const readCommandConfig = (io: Io, { config, redis }: ConfigFlags): Promise<Configuration> =>
   readWithFlags(io, config, { ROLES: 'connector', SERVICE_NAME: 'millrace-cli', REDIS_URL: redis }, false)
+
+/** The same for what belongs to one service by its name. */
+export const readServiceName = async (
+  io: Io,
+  { config, service }: ConfigFlags & { service?: string },
+): Promise<Pick<Config, 'service' | 'security'>> =>
+  (await readWithFlags(io, config, { ROLES: 'connector', SERVICE_NAME: service }, false)).config
 
 async function readWithFlags(
   { env, cwd }: Io,

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { redisEngine, type Engine } from '../engines/engines.ts'
 import type { KeyRing } from '../middleware/key-ring.ts'
-import { RedisStreamLog } from '../redis/redis-log.ts'
+import { RedisStreamLog, type RedisLogOptions } from '../redis/redis-log.ts'
 import { say, type Io } from './io.ts'
 import { serviceKeyRing } from './service/encryption.ts'
 import { redisTls } from './service/tls.ts'
@@ -20,6 +20,7 @@ export async function withRedis(
   io: Io,
   flags: RedisFlags,
   work: (log: RedisStreamLog, ring: KeyRing | undefined) => Promise<void>,
+  options: Omit<RedisLogOptions, 'url' | 'sentinel' | 'cluster'> = {},
 ): Promise<void> {
   const { config } = await readCommandConfig(io, flags)
   const { redis } = config
@@ -29,7 +30,8 @@ export async function withRedis(
     engine = await redisEngine({ dir: engineFolder(io), env: io.env, onProgress: (line) => say(io, line) })
   try {
     const place = redis ?? { url: engine!.url }
-    const log = await RedisStreamLog.open({ ...place, ...redisTls(config), clientName: 'millrace-cli' })
+    const access = { ...place, ...redisTls(config) }
+    const log = await RedisStreamLog.open({ clientName: 'millrace-cli', ...options, ...access })
     await work(log, serviceKeyRing(config.security.encryptionKeys)).finally(() => log.close())
   } finally {
     await engine?.stop()

@@ -55,6 +55,8 @@ export interface Config {
   /** For every group that does not say otherwise. */
   consumers: ConsumerDefaults
   /** Of cron jobs that name none. */
+  /** Where backups of the API lie; relative to the working directory. */
+  backupDirectory: string
   timezone: string
   /** 0 for no test events. */
   testEventIntervalMs: number
@@ -196,6 +198,7 @@ function assemble(values: Values, given: Given, version: string): Config {
       timeoutMs: values.CONNECTION_TIMEOUT,
     },
     consumers: consumerDefaults(values),
+    backupDirectory: values.BACKUP_DIRECTORY,
     timezone: values.TIMEZONE,
     testEventIntervalMs: values.TEST_EVENT_INTERVAL_MS ?? (isDevelopment(values) ? 10_000 : 0),
     log: {

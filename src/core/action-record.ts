@@ -12,6 +12,7 @@ export interface Operator {
 export type ActionName =
   | 'acknowledge'
   | 'backup'
+  | 'cancel-scheduled'
   | 'claim'
   | 'create-group'
   | 'delete-group'
@@ -21,6 +22,7 @@ export type ActionName =
   | 'pause'
   | 'redrive'
   | 'release'
+  | 'release-hold'
   | 'remove-consumer'
   | 'replay'
   | 'reset'
@@ -42,12 +44,24 @@ export interface ActionRecord {
   group?: string
   /** How many letters or entries it was done to. */
   count: number
-  /** The dead letters it was done to, by their ids. */
+  /** The dead letters or entries it was done to, by their ids, where they were told one by one. */
   ids: readonly string[]
   /** The same in all records of one call: a large one is done, and written down, in several steps. */
   run: string
   /** What else there is to say, such as `from` and `to`. */
   detail: Readonly<Record<string, string>>
+}
+
+/** What there is to write down of a deed beside who did what, and to which stream. */
+export interface ActionDetail {
+  group?: string
+  /** 0 when left out. */
+  count?: number
+  ids?: readonly string[]
+  /** Of the records that belong to one call; a new one when left out. */
+  run?: string
+  /** By names that no other field of a record has. */
+  detail?: Readonly<Record<string, string>>
 }
 
 export interface ActionPage {
@@ -61,6 +75,22 @@ export interface ActionPage {
 export interface ActionRecords {
   /** `next` is absent at the end. An unknown stream has no records. */
   actions(stream: string, page?: ActionPage): Promise<{ records: ActionRecord[]; next?: string }>
+
+  /**
+   * What was done to any stream, newest first by the clocks of the servers; `after` is `next` of the page before. It
+   * looks through all keys, a part of them a call, so it is for people who look, not for a loop.
+   */
+  recent(page?: ActionPage): Promise<{ records: ActionRecord[]; next?: string }>
+
+  /**
+   * Writes down a deed that is more than one step on the server, such as a backup: whoever does it says so, before or
+   * after. Answers the record's id. What is one step leaves its record in it, and needs no call.
+   *
+   * @throws MillraceError `NAME_INVALID`, `CONFIGURATION_INVALID`
+   * @example
+   * await actions.record('user:events', 'backup', { actor: 'cron:nightly' }, { count: 1200, detail: { file: 'a.backup' } })
+   */
+  record(stream: string, action: ActionName, operator: Operator, what?: ActionDetail): Promise<string>
 }
 
 const MAX_REASON_LENGTH = 1_000

@@ -1,5 +1,6 @@
 import type { Operator } from './action-record.ts'
 import type { Event } from './event.ts'
+import type { Rate } from './pace.ts'
 
 /** A dead letter as it lies there: what the entry was, and why its group gave it up. */
 export interface StoredDeadLetter {
@@ -79,14 +80,17 @@ export type DeadLetterChange =
   | { fields: readonly string[] }
   | { original: true }
 
-/** The letters by their ids, or all that fit a filter (`{}`: all) and lie there when the call begins. */
-export type DeadLetterSelection = { ids: readonly string[] } | { filter: DeadLetterFilter }
+/**
+ * The letters by their ids, or all that fit a filter (`{}`: all) and lie there when the call begins; of a call that goes
+ * on with what an earlier one left, those up to the letter that was the newest then.
+ */
+export type DeadLetterSelection = { ids: readonly string[] } | { filter: DeadLetterFilter; upTo?: string }
 
 export interface DeadLetterActionOptions extends Operator {
   /** Change nothing, and answer what would be done. */
   dryRun?: boolean
-  /** Letters a second (1000). */
-  ratePerSecond?: number
+  /** Letters a second (1000); Infinity for as many as it can. */
+  ratePerSecond?: Rate
   /** How many letters at most, the oldest first. */
   limit?: number
   /** Ends it between two steps; what was done stays done. */

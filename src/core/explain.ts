@@ -1,5 +1,6 @@
 /**
- * What is the matter with a group, the gravest that is true first:
+ * What is the matter with a group. Of several that are true, what is critical comes before what is a warning, and then
+ * what stands earlier here:
  * - `trimmed-under`: entries that it had not read, or held, were dropped by a limit on the stream
  * - `poison-entry`: an entry comes back again and again and is never acknowledged
  * - `dead-consumer`: a consumer that is gone holds entries, and nobody takes them over

@@ -1,4 +1,9 @@
-/** Stops and starts groups from outside, for all of their members. */
+import type { Operator } from './action-record.ts'
+
+/**
+ * Stops and starts groups from outside, for all of their members. Where an operator is given, whatever changes something
+ * leaves an ActionRecord in the same step.
+ */
 export interface GroupControl {
   /**
    * From at most a second later on no member of the group is handed entries, until `resume`: no new ones, no retries and
@@ -7,9 +12,9 @@ export interface GroupControl {
    *
    * @throws MillraceError `UNKNOWN_GROUP`, `NAME_INVALID`
    */
-  pause(stream: string, group: string): Promise<boolean>
+  pause(stream: string, group: string, operator?: Operator): Promise<boolean>
   /** Ends a pause, within a second for all members; answers whether there was one. */
-  resume(stream: string, group: string): Promise<boolean>
+  resume(stream: string, group: string, operator?: Operator): Promise<boolean>
   /** In ms since 1970, by the clock of the server; undefined while the group is not paused. */
   pausedSince(stream: string, group: string): Promise<number | undefined>
 }

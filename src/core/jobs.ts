@@ -57,6 +57,20 @@ export interface NewJob extends Operator {
   ratePerSecond?: number
 }
 
+/** What a job would do if it began now. */
+export interface JobPreview {
+  readonly kind: JobKind
+  /** As they would be run, with all defaults in them. */
+  readonly params: Readonly<Record<string, unknown>>
+  /** How much would be done. */
+  readonly count: number
+  readonly unit: JobProgress['unit']
+  /** False where there is more than was counted. */
+  readonly complete: boolean
+  /** What else there is to know before, by its kind: such as what would be refused, or who keeps entries. */
+  readonly detail: Readonly<Record<string, unknown>>
+}
+
 export interface JobFilter {
   kind?: JobKind
   state?: JobState
@@ -74,9 +88,14 @@ export interface JobPage {
  * does not allow, such as cancelling one that is done, which says so.
  */
 export interface Jobs {
-  /** Writes it down; a runner takes it up within a second or so. What can't work at all is refused here. */
+  /** What it would do; changes nothing. Refuses what `start` refuses. */
+  preview(kind: JobKind, params: Readonly<Record<string, unknown>>): Promise<JobPreview>
+  /**
+   * Writes it down; a runner takes it up within a second or so. What can't work at all is refused here, and so is what an
+   * unfinished job does already: `JOB_CONFLICT` names that one.
+   */
   start(job: NewJob): Promise<Job>
-  /** Newest first. */
+  /** Newest first. A page may hold fewer than asked for, even none, and yet `next`. */
   list(filter?: JobFilter, page?: JobPage): Promise<{ jobs: Job[]; next?: string }>
   get(id: string): Promise<Job>
   /** Ends it between two steps; what was done stays done. Answers how it stands, which may be `running` a while yet. */
@@ -95,6 +114,10 @@ export interface JobRun {
   readonly operator: Required<Operator>
   /** Aborted when it is cancelled, or this process ends, or the job was lost to another runner: end between two steps. */
   readonly signal: AbortSignal
+  /** Aborted, before `signal` is, when somebody cancelled it: let go of what would only be needed to go on soon. */
+  readonly cancelled: AbortSignal
+  /** How much it may do in a second by now; Infinity without a limit. */
+  readonly ratePerSecond: number
   /** What `checkpoint` was last given, in this run or one before. */
   readonly resumeFrom: Readonly<Record<string, unknown>> | undefined
   /** Tells how far it is; cheap, and written down from time to time. */
@@ -114,11 +137,14 @@ export interface JobWork<P extends Readonly<Record<string, unknown>> = Readonly<
    * @throws InvalidError, or MillraceError such as `UNKNOWN_STREAM`
    */
   check(params: Readonly<Record<string, unknown>>): Promise<P>
+  /** What `run` would do; changes nothing. */
+  preview(params: P): Promise<Pick<JobPreview, 'count' | 'unit' | 'complete' | 'detail'>>
   /** Whether it reads or writes a file of this machine, so that no other can run it. */
   readonly local: boolean
   /**
    * Does it, or what is left of it: a run that died is followed by another. Resolves with the result; when `signal` was
-   * aborted what it resolves with is not kept. What it rejects with fails the job.
+   * aborted what it resolves with is not kept. What it rejects with fails the job, but an error of Redis that passes: then
+   * it is called again, with what was last given to `checkpoint`.
    */
   run(params: P, run: JobRun): Promise<Readonly<Record<string, unknown>>>
 }

@@ -1,7 +1,7 @@
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
-const OPENING: ReadonlySet<number> = new Set([0x5b, 0x7b])
-const CLOSING: ReadonlySet<number> = new Set([0x5d, 0x7d])
+const isOpening = (unit: number): boolean => unit === 0x5b || unit === 0x7b
+const isClosing = (unit: number): boolean => unit === 0x5d || unit === 0x7d
 
 /**
  * Whether arrays and objects stand in each other more than `levels` deep. Looks at the text, in one pass, so that
@@ -16,8 +16,8 @@ export function isDeeperThan(levels: number, json: string): boolean {
       if (unit === BACKSLASH) index++
       else if (unit === QUOTE) inString = false
     } else if (unit === QUOTE) inString = true
-    else if (OPENING.has(unit) && ++depth > levels) return true
-    else if (CLOSING.has(unit)) depth--
+    else if (isOpening(unit) && ++depth > levels) return true
+    else if (isClosing(unit)) depth--
   }
   return false
 }

@@ -1,6 +1,13 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { comparePositions, FIRST_POSITION, isPosition, positionTime } from './position.ts'
+import {
+  comparePositions,
+  FIRST_POSITION,
+  isEntryId,
+  isPosition,
+  plainPosition,
+  positionTime,
+} from './position.ts'
 
 const MAX_UINT64 = 2n ** 64n - 1n
 const part = fc.oneof(fc.bigInt({ min: 0n, max: 12n }), fc.bigInt({ min: 0n, max: MAX_UINT64 }))
@@ -64,4 +71,25 @@ describe('isPosition', () => {
 
 test('positionTime is the milliseconds', () => {
   expect(positionTime('1700000000000-12')).toBe(1_700_000_000_000)
+})
+
+describe('an id of an entry', () => {
+  test.each(['0-0', '1-1', '18446744073709551615-18446744073709551615', '007-08'])('%s is one', (text) => {
+    expect(isEntryId(text)).toBe(true)
+  })
+
+  test.each([
+    '0-18446744073709551616',
+    '18446744073709551616-0',
+    '99999999999999999999-0',
+    '1',
+    '',
+    '-',
+    7,
+    undefined,
+  ])('%s is none', (text) => expect(isEntryId(text)).toBe(false))
+
+  test('has one text without zeros before its numbers', () => {
+    expect(['007-08', '0-0', '00-000', '10-10'].map(plainPosition)).toEqual(['7-8', '0-0', '0-0', '10-10'])
+  })
 })

@@ -1,6 +1,8 @@
 /** A position is the id of an entry, `<milliseconds>-<sequence>`. */
 const POSITION = /^\d{1,20}-\d{1,20}$/
 
+const LARGEST_PART = 2n ** 64n - 1n
+
 export const FIRST_POSITION = '0-0'
 
 export const isPosition = (text: string): boolean => POSITION.test(text)
@@ -20,6 +22,15 @@ export function comparePositions(a: string, b: string): number {
     compareDigits(a.slice(dashA + 1), b.slice(dashB + 1))
   )
 }
+
+/** Whether Redis takes the text for the id of an entry: both numbers fit into 64 bits. */
+export const isEntryId = (text: unknown): text is string =>
+  typeof text === 'string' &&
+  isPosition(text) &&
+  text.split('-').every((part) => BigInt(part) <= LARGEST_PART)
+
+/** Without leading zeros, as the server writes it: the same entry under one text. */
+export const plainPosition = (position: string): string => position.split('-').map(BigInt).join('-')
 
 /** The milliseconds since 1970 at which the server took the entry. */
 export const positionTime = (position: string): number => Number(position.slice(0, position.indexOf('-')))

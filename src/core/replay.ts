@@ -1,4 +1,5 @@
 import type { Operator } from './action-record.ts'
+import type { Rate } from './pace.ts'
 
 /** A place in a stream: a position, or the first entry of a moment or after it. */
 export type Place = string | Date
@@ -18,12 +19,14 @@ export interface ReplayRequest extends ReplayRange, Operator {
    * of one that is done it does nothing.
    */
   name: string
-  /** One group alone, or another stream for all of its groups. */
-  target: { group: string } | { stream: string }
-  /** Entries a second (1000). */
-  ratePerSecond?: number
+  /** One group alone, or another stream for all of its groups; with `create`, one that must not be there yet. */
+  target: { group: string } | { stream: string; create?: boolean }
+  /** Entries a second (1000); Infinity for as many as it can. */
+  ratePerSecond?: Rate
   /** Stops it between two steps; it can go on later, but retention no longer waits for it. */
   signal?: AbortSignal
+  /** Ends the call between two steps, and leaves the replay to another call which goes on: what it needs is kept. */
+  leave?: AbortSignal
   /** Called after every step. */
   onProgress?: (progress: ReplayProgress) => void
 }
@@ -69,10 +72,11 @@ export interface RangeCount {
  */
 export interface Replays {
   /**
-   * Resolves when it is done, or stopped by `signal`. After an error it is still `running` and what it needs is kept:
+   * Resolves when it is done, stopped by `signal`, or left as `running`. After an error it is still `running` and what it needs is kept:
    * call again to go on, or `abandon` it.
    *
-   * `UNKNOWN_STREAM`, `UNKNOWN_GROUP`; `REPLAY_CONFLICT` when the name is that of another replay.
+   * `UNKNOWN_STREAM`, `UNKNOWN_GROUP`; `REPLAY_CONFLICT` when the name is that of another replay, or the stream that it
+   * was to create is there.
    */
   replay(request: ReplayRequest): Promise<ReplayProgress>
   /** How much a replay of the range would copy. `UNKNOWN_STREAM` when there is no such stream. */

@@ -3,10 +3,10 @@ const OURS = /^\{?millrace:/
 
 /**
  * The keys beside a stream, as they end behind what puts them into its slot: dead letters, the state and the inlets of
- * groups, what is scheduled, kept or replayed.
+ * groups, what is scheduled, kept or replayed, replies to requests.
  */
 const COMPANION =
-  /\}(?::|.*(?:::|~:))(?:group:|idempotency:|replay:|schedule(?::|$)|(?:actions|dead-letter|holds|retention)$)/s
+  /\}(?::|.*(?:::|~:))(?:group:|idempotency:|replay:|restore:|rpc:|schedule(?::|$)|(?:actions|dead-letter|holds|retention)$)/s
 
 /**
  * Whether a key of this name is, or may become, one that Millrace keeps for itself. Some are streams: whoever may only

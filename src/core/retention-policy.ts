@@ -1,6 +1,6 @@
 import { InvalidError, toError, type Issue } from './errors.ts'
 import { checkName } from './names.ts'
-import { isPosition } from './position.ts'
+import { isEntryId, plainPosition } from './position.ts'
 
 /**
  * What is kept of a stream. Every limit but `hardMaxLength` lets go only what nobody needs. Without any, all is kept.
@@ -56,6 +56,8 @@ export interface RetentionTarget {
   readonly stream: string
   readonly policy: ResolvedRetentionPolicy
   readonly groups: readonly DeclaredGroup[]
+  /** Entries below this position may go as well, in the place of those that `maxAgeMs` lets go. */
+  readonly before?: string
 }
 
 /** Less is no sign of anything: consumers restart, and handlers take their time. */
@@ -140,11 +142,7 @@ function policyIssues(policy: RetentionPolicy): Issue[] {
 
 function groupIssues(path: string, { name, start }: DeclaredGroup): Issue[] {
   const issues = nameIssues(`${path}.name`, 'group name', name)
-  if (
-    start !== '0' &&
-    start !== '$' &&
-    !(typeof start === 'string' && isPosition(start) && largestPart(start) <= LARGEST_PART)
-  )
+  if (start !== '0' && start !== '$' && !isEntryId(start))
     issues.push({
       path: `${path}.start`,
       message: `must be "0", "$" or a position such as 1700000000000-0, not ${shown(start)}`,
@@ -161,17 +159,7 @@ function nameIssues(path: string, what: string, name: unknown): Issue[] {
   }
 }
 
-/** Without leading zeros, as positions are compared; what is no position stays as it is, to be refused. */
-const plain = (start: string): string =>
-  typeof start === 'string' && isPosition(start) && largestPart(start) <= LARGEST_PART
-    ? start.split('-').map(BigInt).join('-')
-    : start
-
-const LARGEST_PART = 2n ** 64n - 1n
-const largestPart = (position: string): bigint =>
-  position
-    .split('-')
-    .map(BigInt)
-    .reduce((a, b) => (a > b ? a : b))
+/** What is no position stays as it is, to be refused. */
+const plain = (start: string): string => (isEntryId(start) ? plainPosition(start) : start)
 
 const shown = (value: unknown): string => (typeof value === 'string' ? `"${value}"` : String(value))

@@ -63,6 +63,16 @@ export interface ExpiredGroup {
   readonly lastDelivered: string
 }
 
+/** What trimming would do. */
+export interface TrimCount {
+  /** Entries that nobody needs and the limits let go, without those that lie between pending ones. */
+  readonly trimmed: number
+  /** Entries that the hard cap would drop beside them. */
+  readonly capped: number
+  /** False where there are more than were counted (1000000). */
+  readonly complete: boolean
+}
+
 /**
  * Drops what a policy lets go and nobody needs. An entry is needed by every group that it was not delivered to or in
  * which it is pending, whoever's software that is; by every declared group that does not exist yet; and by every hold
@@ -72,6 +82,9 @@ export interface ExpiredGroup {
 export interface Retention {
   /** One step, short enough not to hold up others; what remains is for the next. A stream that is not there is done. */
   trim(target: RetentionTarget): Promise<TrimStep>
+
+  /** How much trimming would drop now; changes nothing. */
+  count(target: RetentionTarget): Promise<TrimCount>
 
   /** Says how the stream stands, and expires abandoned groups where the policy wants it. */
   inspect(target: RetentionTarget): Promise<RetentionState>

@@ -19,6 +19,8 @@ export interface StreamListing {
   match?: string
   /** Also what Millrace keeps beside streams, such as dead letters. */
   companions?: boolean
+  /** Ends the search: it fails with the signal's reason. */
+  signal?: AbortSignal
 }
 
 /** Finds streams, whoever wrote them. */

@@ -9,7 +9,7 @@ export interface GroupInfo {
   /** The server's own counts; absent where it can't tell. */
   readonly entriesRead?: number
   readonly lag?: number
-  /** None where there are more than a few hundred of them. */
+  /** None where there are more than a few hundred of them, or than a thousand in the groups before. */
   readonly consumers: readonly { readonly name: string; readonly pending: number; readonly idleMs: number }[]
 }
 

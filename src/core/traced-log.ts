@@ -1,14 +1,12 @@
 import type { Consumer, StreamLog } from './stream-log.ts'
 import type { Tracing } from './tracing.ts'
+import { wrapLog } from './wrap-log.ts'
 
 /** The same log, with spans of what its consumers receive and settle; what is written to it has its spans elsewhere. */
-export const tracedLog = (log: StreamLog, tracing: Tracing): StreamLog => ({
-  append: (stream, entries) => log.append(stream, entries),
-  read: (stream, after, limit, options) => log.read(stream, after, limit, options),
-  lastPosition: (stream) => log.lastPosition(stream),
-  deadLetterStream: (stream) => log.deadLetterStream(stream),
-  join: async (membership) => tracedConsumer(await log.join(membership), membership, tracing),
-})
+export const tracedLog = (log: StreamLog, tracing: Tracing): StreamLog =>
+  wrapLog(log, {
+    join: async (membership) => tracedConsumer(await log.join(membership), membership, tracing),
+  })
 
 const tracedConsumer = (
   consumer: Consumer,

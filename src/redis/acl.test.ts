@@ -43,8 +43,8 @@ const ROLES: Record<string, { role: Role; before: Role[] }> = {
 const RARE: Record<string, string[]> = {
   publisher: [],
   worker: ['hdel', 'hmget', 'pttl', 'xrevrange', 'zscan', 'zscore'],
-  reader: ['xread'],
-  service: ['lpush', 'lrange', 'ltrim', 'xgroup|setid', 'zscore'],
+  reader: ['xread', 'zscore'],
+  service: ['lpush', 'lrange', 'ltrim', 'rpush', 'xgroup|createconsumer', 'xgroup|setid', 'zscore'],
 }
 
 beforeEach(async () => {

@@ -44,16 +44,24 @@ export interface ConnectionOptions extends RedisOptions {
   commandTimeoutMs?: number
 }
 
+/** A part of a command: a text, or bytes that need not be one. */
+export type Argument = string | Buffer
+
+/** What the strings of a reply come as. Bytes that are no text are lost in a text. */
+export type ReplyAs = 'text' | 'bytes'
+
 /** What sends one command. */
 export interface Sender {
   /**
    * Sends one command to the server that has its key; replies are raw RESP2. Fails at once while there is no connection:
    * what loops tries again by itself, and what does not goes over a `PatientConnection`.
    *
+   * @param args the command and the key that it is routed by are texts
+   * @param replyAs with `bytes` the bulk strings of the reply are Buffers (`text`)
    * @throws MillraceError `REDIS_UNAVAILABLE` when nothing was sent, `REDIS_REFUSED` when Redis answered an error,
    *   `REDIS_UNCERTAIN` when the reply was lost: the command may have run. `CLOSED` after `close`.
    */
-  send<T = unknown>(args: readonly string[], deadlineMs?: number): Promise<T>
+  send<T = unknown>(args: readonly Argument[], deadlineMs?: number, replyAs?: ReplyAs): Promise<T>
 }
 
 /** One socket: what is sent on it runs in that order, and waits for what was sent before. */

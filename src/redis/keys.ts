@@ -52,6 +52,13 @@ export const rateKey = (stream: string, group: string, perMs: number): string =>
  */
 export const inletKey = (stream: string, group: string): string => `${groupKeys(stream, group).state}:inlet`
 
+/** All keys beside a stream that one of its groups has to itself, but for those that expire. */
+export function companionsOf(stream: string, group: string): string[] {
+  const inlet = inletKey(stream, group)
+  const { stream: _, ...own } = groupKeys(stream, group)
+  return [...Object.values(own), ...Object.values(groupKeys(inlet, group))]
+}
+
 /** The position of the original, and why it was copied (`redrive` or `replay`). */
 export const COPY_FIELDS = { position: 'millrace-copy-of', cause: 'millrace-copy-cause' } as const
 

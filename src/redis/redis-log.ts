@@ -15,6 +15,7 @@ import { redisOperations } from './operations/operations.ts'
 import { checkRateLimit } from './group/rate-limit.ts'
 import { registerScript } from './register-script.ts'
 import { checkServer, type ServerInfo } from './server.ts'
+import { RedisKeyStore } from './settings/key-store.ts'
 import { RedisSettings } from './settings/settings-store.ts'
 import { StreamReader } from './stream-reader.ts'
 
@@ -149,6 +150,11 @@ export class RedisStreamLog implements StreamLog {
   /** The settings of a service that are changed while it runs; services are told apart by their names. */
   settings(service: string): RedisSettings {
     return new RedisSettings(this.#control, service, this.#options)
+  }
+
+  /** The API keys of a service that operators make while it runs. */
+  apiKeys(service: string): RedisKeyStore {
+    return new RedisKeyStore(this.#control, service, this.#options)
   }
 
   /** How long Redis takes to answer on either connection, in ms; of a cluster, all its masters. It waits for no connection. */

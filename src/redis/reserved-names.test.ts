@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
 import { isReservedName } from '../core/reserved-names.ts'
 import { JOBS_STREAM } from '../schedule/tick-event.ts'
+import { stagedKey } from './backup/staged-keys.ts'
+import { ACTIVE_KEY, ALL_KEY, ENDED_KEY, jobKey, LAST_KEY, OPEN_KEY } from './jobs/job-keys.ts'
 import { CLIENT_RATE_PREFIX, deadLetterKey, groupKeys, idempotencyKey, inletKey } from './keys.ts'
 import { rateKey, seenKey, STREAM_REGISTRY_KEY } from './keys.ts'
 import { actionsKey } from './operations/action-record.ts'
@@ -8,6 +10,7 @@ import { replayKey } from './replay/replay-keys.ts'
 import { holdsKey } from './retention/holds.ts'
 import { retentionKey } from './retention/retention.ts'
 import { EARLIER_KEY, SCHEDULED_STREAMS_KEY, scheduleKeys, TICKS_KEY } from './schedule/schedule-keys.ts'
+import { keyChangesKey, keysKey } from './settings/key-store.ts'
 import { slotPrefix } from './slots.ts'
 
 const NAMES = [
@@ -36,6 +39,9 @@ test.each(NAMES)('no name of a key beside the stream %j is free', (name) => {
     actionsKey(name),
     replayKey(name, 'r'),
     holdsKey(name),
+    stagedKey(name, 'job'),
+    stagedKey(name, 'job', ''),
+    stagedKey(name, 'job', 'group:g'),
     retentionKey(name),
     ...Object.values(scheduleKeys(name)),
   ]
@@ -54,8 +60,9 @@ test('what belongs to no stream is reserved as well', () => {
     EARLIER_KEY,
     TICKS_KEY,
     JOBS_STREAM,
+    ...[ACTIVE_KEY, ALL_KEY, ENDED_KEY, LAST_KEY, OPEN_KEY, jobKey('1769590800000000')],
   ]
-  for (const key of [...keys, `${settings}changes`, `${settings}values`])
+  for (const key of [...keys, `${settings}changes`, `${settings}values`, keysKey('a'), keyChangesKey('a')])
     expect(isReservedName(key)).toBe(true)
 })
 

@@ -19,6 +19,10 @@ export class ApiKeys {
     return this.#keys.length
   }
 
+  get all(): readonly StoredKey[] {
+    return this.#keys
+  }
+
   /** The names of those that have expired. */
   get expired(): string[] {
     return this.#keys.filter(isExpired).map(({ name }) => name)
@@ -39,7 +43,7 @@ export class ApiKeys {
   }
 }
 
-const isExpired = ({ expiresAt }: StoredKey): boolean => expiresAt <= Date.now()
+export const isExpired = ({ expiresAt }: StoredKey): boolean => expiresAt <= Date.now()
 
 function parse(items: readonly string[]): StoredKey[] {
   const issues: Issue[] = []

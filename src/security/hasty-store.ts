@@ -1,3 +1,4 @@
+import { answerWithin } from '../core/answer-within.ts'
 import { toError } from '../core/errors.ts'
 import type { Log } from '../core/service.ts'
 
@@ -34,7 +35,7 @@ export function hastyStore(redis: CommandSender, patienceMs: number, log: Log): 
       // While it is away, this call tries for all others.
       if (away) tryAt = now + AWAY_MS
       try {
-        const answer = await within(
+        const answer = await answerWithin(
           redis.send(['EVAL', script, String(keys.length), ...keys, ...args]),
           patienceMs,
         )
@@ -47,19 +48,5 @@ export function hastyStore(redis: CommandSender, patienceMs: number, log: Log): 
         throw error
       }
     },
-  }
-}
-
-async function within<T>(answer: Promise<T>, ms: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const impatience = new Promise<never>((_, reject) => {
-    const giveUp = () => reject(new Error(`no answer within ${ms} ms`))
-    // Where it was this process that had no time, the answer is there: it is read before Redis is blamed.
-    timer = setTimeout(() => setImmediate(giveUp), ms)
-  })
-  try {
-    return await Promise.race([answer, impatience])
-  } finally {
-    clearTimeout(timer)
   }
 }

@@ -43,9 +43,8 @@ export function gate(ports: ServerPorts, clients: ClientAddress): MiddlewareHand
     if (verdict?.allowed === false) throw rateLimited(verdict)
     // After the counting, so that a page that tries is slowed down as well.
     refuseOtherOrigins(c)
+    if (verdict) Object.assign(c.get('answerHeaders'), rateHeaders(verdict))
     await next()
-    if (!verdict) return
-    for (const [name, value] of Object.entries(rateHeaders(verdict))) c.res.headers.set(name, value)
   }
 }
 

@@ -176,7 +176,7 @@ describe('processed events', () => {
 })
 
 describe('every answer', () => {
-  it.each(['/health/live', '/nowhere', '/api/events/processed?limit=x'])(
+  it.each(['/', '/health/live', '/nowhere', '/api/events/processed?limit=x'])(
     'has the headers of %s',
     async (path) => {
       const { headers } = await fakeServer().ask(path, { headers: { 'x-correlation-id': 'order-7:a' } })

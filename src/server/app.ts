@@ -1,6 +1,7 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
 import { noLog } from '../core/service.ts'
 import { gate } from './access.ts'
+import { addAdminRoutes } from './admin/admin-routes.ts'
 import { clientAddress } from './client-address.ts'
 import { addDocumentRoutes } from './document-routes.ts'
 import type { ServerApp } from './endpoint.ts'
@@ -15,6 +16,7 @@ import { problemResponse } from './problem.ts'
 import { addProcessedRoutes } from './processed-routes.ts'
 import { addPublishRoutes, type PublishLimits } from './publish-routes.ts'
 import { addSettingsRoutes } from './settings-routes.ts'
+import { SplitRouter } from './split-router.ts'
 import { addTestEventRoute } from './test-event-route.ts'
 import { addTokenKeysRoute } from './token-keys-route.ts'
 
@@ -50,6 +52,7 @@ export function createServerApp(ports: ServerPorts, options: ServerOptions): Ser
     addProcessedRoutes(app, ports)
     addTestEventRoute(app, ports)
     addSettingsRoutes(app, ports, options)
+    addAdminRoutes(app, ports, options)
     addDocumentRoutes(app, ports)
     addTokenKeysRoute(app, ports)
   })
@@ -64,7 +67,7 @@ export function createMetricsApp(ports: ServerPorts, options: AppOptions): Serve
 }
 
 function createApp(ports: ServerPorts, options: AppOptions, addRoutes: (app: ServerApp) => void): ServerApp {
-  const app: ServerApp = new OpenAPIHono<ServerEnv>()
+  const app: ServerApp = new OpenAPIHono<ServerEnv>({ router: new SplitRouter('/api/admin/') })
   const clients = clientAddress(options.trustedProxies ?? [])
   app.use(envelope(ports, clients), gate(ports, clients), timeLimit(options.requestTimeoutMs))
   addRoutes(app)

@@ -11,8 +11,14 @@ import { ProblemSchema } from './schemas.ts'
 export type ServerApp = OpenAPIHono<ServerEnv>
 
 /** One route: what it takes and answers, for its documentation and for the checks before its handler. */
-export interface Endpoint<Q extends z.ZodObject, H extends z.ZodObject, B extends z.ZodType> {
+export interface Endpoint<
+  Q extends z.ZodObject,
+  H extends z.ZodObject,
+  B extends z.ZodType,
+  P extends z.ZodObject = z.ZodObject,
+> {
   method: 'get' | 'post' | 'put' | 'patch' | 'delete'
+  /** With `{name}` for what is in `params`. */
   path: string
   tag: string
   summary: string
@@ -20,14 +26,22 @@ export interface Endpoint<Q extends z.ZodObject, H extends z.ZodObject, B extend
   scope?: Scope
   /** It hands the correlation id on by itself, so that it need not be in the air, which is dear. */
   correlates?: true
+  params?: P
   query?: Q
   headers?: H
-  body?: { schema: B; limitBytes: number; jsonDepth?: number }
+  /** `optional`: where there is none, it is as if it were `{}`. */
+  body?: { schema: B; limitBytes: number; jsonDepth?: number; optional?: true }
   /** What it answers, by status; problems aside, which all routes answer alike. */
   answers: Record<number, { description: string; schema?: z.ZodType }>
 }
 
-export interface Input<Q extends z.ZodObject, H extends z.ZodObject, B extends z.ZodType> {
+export interface Input<
+  Q extends z.ZodObject,
+  H extends z.ZodObject,
+  B extends z.ZodType,
+  P extends z.ZodObject = z.ZodObject,
+> {
+  params: z.output<P>
   query: z.output<Q>
   headers: z.output<H>
   body: z.output<B>
@@ -37,45 +51,75 @@ export interface Input<Q extends z.ZodObject, H extends z.ZodObject, B extends z
  * Adds a route and its documentation. What comes with the request is checked first; the handler gets what the schemas
  * made of it. (The library's own validators read bodies without a limit, so they are not used.)
  */
-export function addEndpoint<Q extends z.ZodObject, H extends z.ZodObject, B extends z.ZodType>(
+export function addEndpoint<
+  Q extends z.ZodObject,
+  H extends z.ZodObject,
+  B extends z.ZodType,
+  P extends z.ZodObject,
+>(
   app: ServerApp,
-  endpoint: Endpoint<Q, H, B>,
-  handle: (c: Context<ServerEnv>, input: Input<Q, H, B>) => Response | Promise<Response>,
+  endpoint: Endpoint<Q, H, B, P>,
+  handle: (c: Context<ServerEnv>, input: Input<Q, H, B, P>) => Response | Promise<Response>,
 ): void {
   app.openAPIRegistry.registerPath(documentation(endpoint))
-  app.on(endpoint.method, endpoint.path, async (c) => {
-    const { scope, query, headers, body } = endpoint
+  const { scope, body } = endpoint
+  const params = namedChecker(endpoint.params, 'the path')
+  const query = namedChecker(endpoint.query, 'the query')
+  const headers = namedChecker(endpoint.headers, 'the headers')
+  app.on(endpoint.method, endpoint.path.replace(/\{(\w+)\}/g, ':$1'), async (c) => {
     if (scope) c.get('authorize')(scope)
     const input = {
-      query: checkNamed(query, (name) => queried(c, name), 'the query'),
-      headers: checkNamed(headers, (name) => c.req.header(name), 'the headers'),
+      params: params((name) => inPath(c, name)),
+      query: query((name) => queried(c, name)),
+      headers: headers((name) => c.req.header(name)),
       body: body && check(body.schema, await receive(c, body), 'the body'),
     }
-    const run = () => handle(c, input as Input<Q, H, B>)
+    const run = () => handle(c, input as Input<Q, H, B, P>)
     return endpoint.correlates ? run() : correlated(c.get('correlationId'), run)
   })
 }
+
+type AnyEndpoint = Endpoint<z.ZodObject, z.ZodObject, z.ZodType>
 
 const DEFAULT_JSON_DEPTH = 64
 
 async function receive(
   c: Context<ServerEnv>,
-  { limitBytes, jsonDepth = DEFAULT_JSON_DEPTH }: { limitBytes: number; jsonDepth?: number },
+  { limitBytes, jsonDepth = DEFAULT_JSON_DEPTH, optional }: NonNullable<AnyEndpoint['body']>,
 ): Promise<unknown> {
+  if (optional && hasNoBody(c)) return {}
   c.set('receiving', true)
   const json = await readJson(c.req.raw, { bytes: limitBytes, depth: jsonDepth })
   c.set('receiving', false)
   return json
 }
 
-function checkNamed(
-  schema: z.ZodObject | undefined,
-  read: (name: string) => string | undefined,
-  what: string,
-): unknown {
-  if (!schema) return undefined
-  const named = Object.keys(schema.shape).map((name) => [name, read(name)])
-  return check(schema, Object.fromEntries(named), what)
+const hasNoBody = ({ req }: Context): boolean =>
+  req.header('content-type') === undefined &&
+  req.header('transfer-encoding') === undefined &&
+  (req.header('content-length') ?? '0') === '0'
+
+/** A part of the path as it was meant. What can't be decoded would be handed on as it came, which is another name. */
+function inPath(c: Context<ServerEnv>, name: string): string | undefined {
+  try {
+    decodeURIComponent(new URL(c.req.url).pathname)
+  } catch {
+    throw new HttpError('REQUEST_INVALID', 'the path is no UTF-8 in percent-encoding; encode the names in it')
+  }
+  return c.req.param(name)
+}
+
+/** Checks what is given by name: in the query or in the headers. */
+function namedChecker(schema: z.ZodObject | undefined, what: string) {
+  if (!schema) return () => undefined
+  const names = Object.keys(schema.shape)
+  const ofNone = schema.safeParse({})
+  return (read: (name: string) => string | undefined): unknown => {
+    const given = names.map((name) => [name, read(name)] as const)
+    // As most requests are: what the schema makes of nothing is always the same.
+    if (ofNone.success && given.every(([, value]) => value === undefined)) return ofNone.data
+    return check(schema, Object.fromEntries(given), what)
+  }
 }
 
 /** Taking one of several would be another request than whoever stands between us and the client may have seen. */
@@ -88,17 +132,21 @@ function queried(c: Context<ServerEnv>, name: string): string | undefined {
 }
 
 function check(schema: z.ZodType, value: unknown, what: string): unknown {
-  const result = schema.safeParse(value, {
-    error: (issue) => (issue.input === undefined ? 'is required' : undefined),
-  })
-  if (result.success) return result.data
-  const { issues } = result.error
+  // Without options first: with any, the library leaves its quick way, and most that comes is good.
+  const result = schema.safeParse(value)
+  return result.success ? result.data : refuse(schema, value, what)
+}
+
+function refuse(schema: z.ZodType, value: unknown, what: string): never {
+  const { issues } = schema.safeParse(value, { error: wordsFor }).error!
   const faults = issues.map(({ path, message }) => ({ path: cut(path.join('.')), message: cut(message) }))
   if (issues.every((issue) => issue.code === 'custom' && issue.params?.['code'] === 'NAME_INVALID')) {
     throw new InvalidError('NAME_INVALID', `${what} holds a name that is not allowed`, faults)
   }
   throw new HttpError('REQUEST_INVALID', `${what} does not fit: ${summarize(faults)}`, { issues: faults })
 }
+
+const wordsFor: z.core.$ZodErrorMap = ({ input }) => (input === undefined ? 'is required' : undefined)
 
 /** Names of unknown fields stand in messages, and are as long as the client likes. */
 const MAX_SHOWN_LENGTH = 300
@@ -114,10 +162,13 @@ function summarize(faults: readonly Issue[]): string {
   return shown.join('; ') + (more > 0 ? `; and ${more} more` : '')
 }
 
-function documentation<Q extends z.ZodObject, H extends z.ZodObject, B extends z.ZodType>(
-  endpoint: Endpoint<Q, H, B>,
-): RouteConfig {
-  const { method, path, tag, summary, scope, query, headers, body } = endpoint
+function documentation<
+  Q extends z.ZodObject,
+  H extends z.ZodObject,
+  B extends z.ZodType,
+  P extends z.ZodObject,
+>(endpoint: Endpoint<Q, H, B, P>): RouteConfig {
+  const { method, path, tag, summary, scope, params, query, headers, body } = endpoint
   const answers = Object.entries(endpoint.answers).map(([status, { description, schema }]) => [
     status,
     { description, ...(schema && { content: { 'application/json': { schema } } }) },
@@ -130,9 +181,10 @@ function documentation<Q extends z.ZodObject, H extends z.ZodObject, B extends z
     summary,
     ...(scope && { security: credentialsWith(scope) }),
     request: {
+      ...(params && { params }),
       ...(query && { query }),
       ...(headers && { headers }),
-      ...(content && { body: { content, required: true } }),
+      ...(content && { body: { content, required: !body.optional } }),
     },
     responses: { ...Object.fromEntries(answers), default: PROBLEM_ANSWER },
   }

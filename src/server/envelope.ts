@@ -6,20 +6,9 @@ import type { ClientAddress } from './client-address.ts'
 import { HttpError } from './http-error.ts'
 import type { ServerPorts } from './ports.ts'
 import type { ServerEnv } from './server-env.ts'
-import { addStrictTransport } from './strict-transport.ts'
+import { ANSWER_HEADERS, completeAnswer } from './answer.ts'
+import { strictTransport } from './strict-transport.ts'
 import { routeOf, tellRequest } from './request-report.ts'
-
-/** For an API, whose answers no browser should run, frame or keep. The documents set their own policy. */
-export const ANSWER_HEADERS: readonly (readonly [string, string])[] = [
-  ['cache-control', 'no-store'],
-  ['content-security-policy', "default-src 'none'; frame-ancestors 'none'"],
-  ['cross-origin-opener-policy', 'same-origin'],
-  ['cross-origin-resource-policy', 'same-origin'],
-  ['permissions-policy', 'camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()'],
-  ['referrer-policy', 'no-referrer'],
-  ['x-content-type-options', 'nosniff'],
-  ['x-frame-options', 'DENY'],
-]
 
 /**
  * Gives each request its correlation id, the caller's if it sent a harmless one, and each answer its headers. Tells how
@@ -34,12 +23,14 @@ export function envelope(ports: ServerPorts, clients: ClientAddress): Middleware
     const given = c.req.header('x-correlation-id') ?? c.req.header('x-request-id')
     const correlationId = isCorrelationId(given) ? given : randomUUID()
     c.set('correlationId', correlationId)
+    c.set('answerHeaders', {
+      ...ANSWER_HEADERS,
+      ...strictTransport(c, clients),
+      'x-correlation-id': correlationId,
+    })
     const since = performance.now()
     await (tracing ? tracing.request(tracedRequest(c), () => traced(c, next)) : next())
-    const { headers } = c.res
-    headers.set('x-correlation-id', correlationId)
-    for (const [name, value] of ANSWER_HEADERS) if (!headers.has(name)) headers.set(name, value)
-    addStrictTransport(c, clients)
+    completeAnswer(c)
     tellRequest(c, ports, performance.now() - since)
   }
 }

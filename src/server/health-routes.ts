@@ -1,4 +1,5 @@
 import { toError } from '../core/errors.ts'
+import { answerJson } from './answer.ts'
 import { addEndpoint, type ServerApp } from './endpoint.ts'
 import type { HealthReport, ServerPorts } from './ports.ts'
 import { HealthSchema, NotReadySchema, ReadySchema, ServiceSchema } from './schemas.ts'
@@ -37,7 +38,7 @@ function addReadiness(app: ServerApp, ports: ServerPorts): void {
   const summary = 'Whether requests should be sent here'
   addEndpoint(app, { method: 'get', path: '/health/ready', tag, summary, answers }, async (c) => {
     const { ready, reason = 'unknown' } = await askHealth(ports)
-    return ready ? c.json({ status: 'ready' }) : c.json({ status: 'not_ready', reason }, 503)
+    return ready ? answerJson(c, { status: 'ready' }) : answerJson(c, { status: 'not_ready', reason }, 503)
   })
 }
 
@@ -51,7 +52,7 @@ function addHealth(app: ServerApp, ports: ServerPorts, path: string, summary: st
     const { name, version, startedAt } = ports.service
     const uptime = Math.floor((Date.now() - startedAt.getTime()) / 1000)
     const health = { status, timestamp: new Date().toISOString(), service: { name, version, uptime }, checks }
-    return c.json(health, status === 'unhealthy' ? 503 : 200)
+    return answerJson(c, health, status === 'unhealthy' ? 503 : 200)
   })
 }
 
@@ -73,6 +74,6 @@ function addRoot(
 ): void {
   const answers = { 200: { description: 'Name, version and where to go on', schema: ServiceSchema } }
   addEndpoint(app, { method: 'get', path: '/', tag, summary: 'What this is', answers }, (c) =>
-    c.json({ name, version, links }),
+    answerJson(c, { name, version, links }),
   )
 }

@@ -6,6 +6,7 @@ import type { ProcessedEvents } from '../core/processed-events.ts'
 import type { Log } from '../core/service.ts'
 import type { SettingsControl } from '../core/settings.ts'
 import type { Tracing } from '../core/tracing.ts'
+import type { AdminPorts } from './admin/admin-ports.ts'
 
 /** Everything that the HTTP API needs of the rest of the house. */
 export interface ServerPorts {
@@ -56,6 +57,9 @@ export interface ServerPorts {
 
   /** What can be changed while the service runs; without it there are no such routes. */
   settings?: SettingsControl
+
+  /** What whoever is on call can do; without it there are no such routes. */
+  admin?: AdminPorts
 
   log?: Log
 }

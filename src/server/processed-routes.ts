@@ -1,3 +1,4 @@
+import { answerJson } from './answer.ts'
 import { addEndpoint, type ServerApp } from './endpoint.ts'
 import type { EventPage } from '../core/processed-events.ts'
 import type { ServerPorts } from './ports.ts'
@@ -23,7 +24,7 @@ export function addProcessedRoutes(app: ServerApp, { processedEvents }: ServerPo
       ...(processed !== undefined && { processed }),
     }
     const { events, total } = await processedEvents.list(query)
-    return c.json({ success: true, events, total, limit, offset })
+    return answerJson(c, { success: true, events, total, limit, offset })
   })
 
   const stats = {
@@ -34,5 +35,5 @@ export function addProcessedRoutes(app: ServerApp, { processedEvents }: ServerPo
     summary: 'How many events were consumed, and how that went',
     answers: { 200: { description: 'The counts', schema: StatsSchema } },
   } as const
-  addEndpoint(app, stats, async (c) => c.json({ success: true, stats: await processedEvents.stats() }))
+  addEndpoint(app, stats, async (c) => answerJson(c, { success: true, stats: await processedEvents.stats() }))
 }

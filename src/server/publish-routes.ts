@@ -1,5 +1,6 @@
 import { CORRELATION_ID } from '../core/correlation.ts'
 import type { NewEvent } from '../core/event.ts'
+import { answerJson } from './answer.ts'
 import { addEndpoint, type ServerApp } from './endpoint.ts'
 import { inTermsOfRequest, publishBatch } from './publish-batch.ts'
 import type { ServerPorts } from './ports.ts'
@@ -44,7 +45,7 @@ function addCustom(app: ServerApp, ports: ServerPorts, { bodyBytes, jsonDepth }:
   addEndpoint(app, endpoint, async (c, { headers, body }) => {
     const event = toEvent(body, c.get('correlationId'), headers['Idempotency-Key'])
     const messageId = await publishOne(ports, body.streamName, event)
-    return c.json({ success: true, messageId }, 201)
+    return answerJson(c, { success: true, messageId }, 201)
   })
 }
 
@@ -87,7 +88,7 @@ function addBatch(
       event: toEvent(input, c.get('correlationId'), key === undefined ? undefined : `${key}/${index}`),
     }))
     const messageIds = await publishBatch(ports, items)
-    return c.json({ success: true, messageIds, count: messageIds.length }, 201)
+    return answerJson(c, { success: true, messageIds, count: messageIds.length }, 201)
   })
 }
 

@@ -7,6 +7,10 @@ export interface ServerEnv {
   Bindings: { incoming?: Pick<IncomingMessage, 'socket'> }
   Variables: {
     correlationId: string
+    /** Those that every answer to this request has. Known before it is worked on. */
+    answerHeaders: Record<string, string>
+    /** An answer that was made with them. */
+    answer?: Response
     /** Who makes the request, where that is known. */
     caller?: Caller
     /** Throws unless the caller may do that. */

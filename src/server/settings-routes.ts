@@ -1,6 +1,7 @@
 import type { Context } from 'hono'
 import type { Operator } from '../core/action-record.ts'
 import type { SettingsState } from '../core/settings.ts'
+import { answerJson } from './answer.ts'
 import { addEndpoint, type ServerApp } from './endpoint.ts'
 import type { ServerEnv } from './server-env.ts'
 import { HttpError } from './http-error.ts'
@@ -61,12 +62,12 @@ export function addSettingsRoutes(
   } as const
   addEndpoint(app, history, async (c, { query: { limit, after } }) => {
     const { records, next } = await settings.history({ limit, ...(after !== undefined && { after }) })
-    return c.json({ success: true, changes: records, ...(next !== undefined && { next }) })
+    return answerJson(c, { success: true, changes: records, ...(next !== undefined && { next }) })
   })
 }
 
 const answer = (c: Context<ServerEnv>, state: SettingsState): Response =>
-  c.json({ success: true, ...state }, 200, { etag: `"${state.version}"` })
+  answerJson(c, { success: true, ...state }, 200, { etag: `"${state.version}"` })
 
 /** From the body or from `If-Match`; both may say the same. */
 function expectedVersion(inBody: number | undefined, ifMatch = '*'): number | undefined {

@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi'
+import { answerJson } from './answer.ts'
 import { addEndpoint, type ServerApp } from './endpoint.ts'
 import type { ServerPorts } from './ports.ts'
 
@@ -13,7 +14,7 @@ export function addTokenKeysRoute(app: ServerApp, { tokenKeys }: ServerPorts): v
     answers: { 200: { description: 'A JSON Web Key Set (RFC 7517)', schema: KeySetSchema } },
   } as const
   addEndpoint(app, endpoint, async (c) =>
-    c.json(await tokenKeys(), 200, { 'cache-control': 'public, max-age=300' }),
+    answerJson(c, await tokenKeys(), 200, { 'cache-control': 'public, max-age=300' }),
   )
 }
 

@@ -3,7 +3,7 @@ import type { EventEmitter } from 'node:events'
 import { STATUS_CODES, type IncomingMessage, type Server } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Log } from '../core/service.ts'
-import { ANSWER_HEADERS } from './envelope.ts'
+import { ANSWER_HEADERS } from './answer.ts'
 import { HttpError } from './http-error.ts'
 import { renderProblem } from './problem.ts'
 
@@ -61,7 +61,7 @@ export function bareProblem(error: unknown, log: Log) {
   const problem = renderProblem(error)
   log.debug({ correlationId, error, status: problem.status }, 'A request was refused before it was read')
   const headers = {
-    ...Object.fromEntries(ANSWER_HEADERS),
+    ...ANSWER_HEADERS,
     'x-correlation-id': correlationId,
     ...problem.headers,
   }

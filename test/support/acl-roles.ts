@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Bus } from '../../src/bus/bus.ts'
 import { tail } from '../../src/bus/tail.ts'
 import { RetryLater } from '../../src/core/delivery.ts'
@@ -9,6 +12,7 @@ import { RedisStreamLog } from '../../src/redis/redis-log.ts'
 import { RedisSettings } from '../../src/redis/settings/settings-store.ts'
 import { job } from '../../src/schedule/job.ts'
 import { ClientRates } from '../../src/security/client-rates.ts'
+import { backupOf, restoreTo, TestRun } from './backup-lab.ts'
 import { until } from './until.ts'
 
 /** What one kind of user does with the library, so that the rights which docs/security.md names are tried out. */
@@ -87,7 +91,8 @@ export const worker: Role = (url) =>
 /** Looks at everything, and changes nothing. */
 export const reader: Role = (url) =>
   using(url, async (log) => {
-    const { deadLetters, stats, streams, replays, resets, holds, schedule, control, actions } = log.operations
+    const { deadLetters, stats, streams, replays, resets, holds, schedule } = log.operations
+    const { control, actions, members } = log.operations
     await log.registered()
     await stats.lag(STREAM)
     await streams.info(STREAM)
@@ -103,7 +108,12 @@ export const reader: Role = (url) =>
     await schedule.streams()
     await schedule.recall(['tick'])
     await control.pausedSince(STREAM, 'many')
+    await members.consumers(STREAM, 'many')
+    await members.pending(STREAM, 'many')
     await actions.actions(STREAM)
+    await log.operations.jobStore.list({}, {})
+    await log.operations.catalogue.list()
+    await log.operations.explain.explain({ stream: STREAM })
     for await (const entry of tail(log, STREAM, { from: '0', follow: false })) void entry
     const connection = await openConnection({ url }, 'settings')
     await new RedisSettings(connection, 'shop').read()
@@ -133,13 +143,53 @@ export const service: Role = async (url) => {
       return entries.some(({ fields }) => fields[1] === 'soon')
     })
     await operate(log)
+    await manage(log)
+    const params = { stream: STREAM, maxLength: 1_000 }
+    const { id } = await bus.jobs.start({ kind: 'trim', params, ...operator })
+    await until('a job', async () => (await bus.jobs.get(id)).state === 'done')
   })
+  await saveAndBringBack(url)
   const connection = await openConnection({ url }, 'settings')
   await new RedisSettings(connection, 'shop').change({ 'log.level': 'debug' }, operator)
   const rates = new ClientRates({ max: 10, windowMs: 1_000 }, { keyPrefix: CLIENT_RATE_PREFIX })
   rates.share(() => connection)
   await rates.take('client')
   await connection.close()
+}
+
+async function manage({ operations }: RedisStreamLog): Promise<void> {
+  const { members, lifecycle } = operations
+  const group = [STREAM, 'managed'] as const
+  await lifecycle.create(...group, operator)
+  const selection = { positions: ['1-1'] }
+  await members.acknowledge(...group, selection, operator)
+  await members.remove(...group, 'nobody', operator)
+  for (const deed of [
+    members.claim(...group, selection, 'nobody', operator),
+    members.release(...group, selection, operator),
+  ])
+    await deed.catch(onlyUnknown)
+  await lifecycle.delete(...group, operator)
+}
+
+/** There is nobody to hand anything to; what is not allowed is another error. */
+function onlyUnknown(error: { code?: string }): void {
+  if (error.code !== 'UNKNOWN_CONSUMER' && error.code !== 'GROUP_FOREIGN') throw error
+}
+
+/** To a file and, under the same name, back. */
+async function saveAndBringBack(url: string): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'acl-'))
+  const connection = await openConnection({ url }, 'backup')
+  const params = { path: join(folder, 'backup'), streams: [STREAM] }
+  const backup = backupOf(connection)
+  await backup.run(await backup.check(params), new TestRun('b'))
+  for (const key of (await connection.send<[string, string[]]>(['SCAN', '0', 'COUNT', '100000']))[1])
+    if (/^\{?orders(\}:|$)/.test(key)) await connection.send(['UNLINK', key])
+  const restore = restoreTo(connection)
+  await restore.run(await restore.check(params), new TestRun('r'))
+  await connection.close()
+  rmSync(folder, { recursive: true })
 }
 
 async function operate({ operations }: RedisStreamLog): Promise<void> {
@@ -150,8 +200,8 @@ async function operate({ operations }: RedisStreamLog): Promise<void> {
   await deadLetters.discard(STREAM, { filter: {} }, operator)
   await replays.replay({ stream: STREAM, name: 'again', target: { group: 'many' }, ...operator })
   await replays.abandon(STREAM, 'again', operator)
-  await control.pause(STREAM, 'many')
-  await control.resume(STREAM, 'many')
+  await control.pause(STREAM, 'many', operator)
+  await control.resume(STREAM, 'many', operator)
   await resets.reset(
     { stream: STREAM, group: 'many', to: 'start', pending: 'drop' },
     { ...operator, force: true },

@@ -25,21 +25,18 @@ export type ChildLine = {
   stopped?: true
 }
 
-const SCRIPT = fileURLToPath(new URL('./worker-child.ts', import.meta.url))
-
-/** A worker in a process of its own. */
-export class WorkerChild {
-  readonly lines: ChildLine[] = []
+/** A script of this folder in a process of its own, which reports a line of JSON at a time. */
+export class Child<Line> {
+  readonly lines: Line[] = []
   readonly ended: Promise<NodeJS.Signals | number | null>
   readonly #process: ChildProcess
   #output = ''
 
-  constructor(options: ChildOptions) {
-    const args = ['--import', 'tsx', SCRIPT, JSON.stringify(options)]
+  constructor(script: string, options: object) {
+    const file = fileURLToPath(new URL(script, import.meta.url))
+    const args = ['--import', 'tsx', file, JSON.stringify(options)]
     this.#process = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
-    createInterface(this.#process.stdout!).on('line', (line) =>
-      this.lines.push(JSON.parse(line) as ChildLine),
-    )
+    createInterface(this.#process.stdout!).on('line', (line) => this.lines.push(JSON.parse(line) as Line))
     this.#process.stderr!.on('data', (bytes) => (this.#output += String(bytes)))
     this.ended = once(this.#process, 'close').then(
       ([code, signal]) => (signal ?? code) as NodeJS.Signals | number,
@@ -51,10 +48,6 @@ export class WorkerChild {
     return this.#output
   }
 
-  get starts(): ChildLine[] {
-    return this.lines.filter(({ start }) => start !== undefined)
-  }
-
   kill(signal: NodeJS.Signals): void {
     this.#process.kill(signal)
   }
@@ -63,5 +56,16 @@ export class WorkerChild {
   async end(): Promise<void> {
     this.kill('SIGKILL')
     await this.ended
+  }
+}
+
+/** A worker in a process of its own. */
+export class WorkerChild extends Child<ChildLine> {
+  constructor(options: ChildOptions) {
+    super('./worker-child.ts', options)
+  }
+
+  get starts(): ChildLine[] {
+    return this.lines.filter(({ start }) => start !== undefined)
   }
 }

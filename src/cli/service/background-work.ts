@@ -8,7 +8,7 @@ import type { EventIntake } from './intake.ts'
 import { countedLog } from './metrics.ts'
 import type { ServiceOptions } from './options.ts'
 import { outlast } from './outlast.ts'
-import { AUDIT_GROUP } from './stream-workers.ts'
+import { retained } from './retained.ts'
 
 /** What background work needs of the service. */
 export interface BackgroundParts {
@@ -52,14 +52,7 @@ export class BackgroundWork {
   }
 
   #retain(): void {
-    const { app } = this.#options
-    for (const { stream, policy } of app.retention) {
-      const own = app.handlers.filter((group) => group.stream === stream)
-      const groups = own.map(({ options: { group, start = '0' } }) => ({ name: group, start }))
-      // A stream that no group of the app handles is followed for the audit trail.
-      const needed = groups.length > 0 ? groups : [{ name: AUDIT_GROUP }]
-      this.#background.retain({ stream, policy, groups: needed })
-    }
+    for (const declaration of retained(this.#options.app)) this.#background.retain(declaration)
   }
 
   async #runJobs(): Promise<void> {

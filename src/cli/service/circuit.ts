@@ -61,10 +61,10 @@ export class RedisCircuit {
    *
    * @throws MillraceError `CIRCUIT_OPEN` when it has none; nothing was tried then
    */
-  async run(publish: () => Promise<Result[]>): Promise<Result[]> {
+  run(publish: () => Promise<Result[]>): Promise<Result[]> {
     if (this.#policy.state === CircuitState.Closed) return this.#watch(publish)
-    if (this.#policy.state === CircuitState.HalfOpen || !this.#isDue) throw this.#refusal()
-    return this.#policy.execute(publish)
+    const isTried = this.#policy.state === CircuitState.Open && this.#isDue
+    return isTried ? this.#policy.execute(publish) : Promise.reject(this.#refusal())
   }
 
   /** Redis answered the pulse. */
@@ -78,7 +78,7 @@ export class RedisCircuit {
   failed(): void {
     this.#closedByPulse = false
     this.#pulseIsBelieved = true
-    if (this.#policy.state === CircuitState.Closed) this.#count(() => raise(noAnswer))
+    if (this.#policy.state === CircuitState.Closed) this.#count(true, () => raise(noAnswer))
   }
 
   get #isDue(): boolean {
@@ -87,20 +87,21 @@ export class RedisCircuit {
 
   async #watch(publish: () => Promise<Result[]>): Promise<Result[]> {
     const term = this.#term
-    let end: () => Result[]
+    const count = (failed: boolean, end: () => Result[]) => {
+      if (term === this.#term && this.#policy.state === CircuitState.Closed) this.#count(failed, end)
+    }
     try {
       const results = await publish()
-      end = () => results
+      count(hasOutage(results), () => results)
+      return results
     } catch (error) {
-      end = () => raise(error)
+      count(isOutage(error), () => raise(error))
+      throw error
     }
-    if (term === this.#term && this.#policy.state === CircuitState.Closed) this.#count(end)
-    return end()
   }
 
   /** Tells the policy how something ended that ran by itself; successes in a row are no news. */
-  #count(end: () => Result[]): void {
-    const failed = isFailed(end)
+  #count(failed: boolean, end: () => Result[]): void {
     if (!failed) this.#closedByPulse = false
     if (!failed && !this.#hasFailed) return
     this.#hasFailed = failed
@@ -129,14 +130,6 @@ const noAnswer = new MillraceError('REDIS_UNAVAILABLE', 'Redis did not answer th
 
 const isOutage = (error: unknown): boolean => error instanceof MillraceError && OUTAGES.has(error.code)
 const hasOutage = (results: unknown): boolean => (results as Result[]).some(isOutage)
-
-function isFailed(end: () => Result[]): boolean {
-  try {
-    return hasOutage(end())
-  } catch (error) {
-    return isOutage(error)
-  }
-}
 
 function raise(error: unknown): never {
   throw error

@@ -54,10 +54,10 @@ export class EventIntake {
 
   async write(stream: string, events: readonly PreparedEvent[]): Promise<(string | MillraceError)[]> {
     const { publisher } = this
-    return this.#circuit.run(async () => {
+    return this.#circuit.run(() => {
+      const write = () => publisher.write(stream, events)
       // Before it is published, so that no published event goes unseen.
-      if (!this.#declared.has(stream) && !this.#registered.has(stream)) await this.#register(stream)
-      return publisher.write(stream, events)
+      return this.#isKnown(stream) ? write() : this.#register(stream).then(write)
     })
   }
 
@@ -72,6 +72,10 @@ export class EventIntake {
   get publisher(): Publisher {
     if (this.#publisher) return this.#publisher
     throw new MillraceError('REDIS_UNAVAILABLE', 'the service has no connection to Redis yet; try again soon')
+  }
+
+  #isKnown(stream: string): boolean {
+    return this.#declared.has(stream) || this.#registered.has(stream)
   }
 
   async #register(stream: string): Promise<void> {

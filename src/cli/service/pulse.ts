@@ -1,4 +1,4 @@
-import { setImmediate } from 'node:timers/promises'
+import { answerWithin } from '../../core/answer-within.ts'
 import { toError } from '../../core/errors.ts'
 import { pause } from '../../core/pause.ts'
 import type { HealthCheck } from '../../server/ports.ts'
@@ -90,18 +90,7 @@ export class Pulse {
 
   async #answer(): Promise<void> {
     const { timeoutMs = TIMEOUT_MS } = this.#options
-    const asked = new AbortController()
     this.#asking ??= this.#ask().finally(() => (this.#asking = undefined))
-    const late = async () => {
-      await pause(timeoutMs, asked.signal)
-      // Where it was this process that had no time, the answer is there: it is read before anybody is blamed.
-      await setImmediate()
-      throw new Error(`no answer within ${timeoutMs} ms`)
-    }
-    try {
-      await Promise.race([this.#asking, late()])
-    } finally {
-      asked.abort()
-    }
+    await answerWithin(this.#asking, timeoutMs)
   }
 }

@@ -1,6 +1,4 @@
 import type { Config } from '../../config/config.ts'
-import { MillraceError } from '../../core/errors.ts'
-import type { ProcessedEvents } from '../../core/processed-events.ts'
 import type { Service } from '../../core/service.ts'
 import { tracedLog } from '../../core/traced-log.ts'
 import type { Postgres } from '../../postgres/open-postgres.ts'
@@ -11,6 +9,7 @@ import type { HealthReport, ServerPorts } from '../../server/ports.ts'
 import type { SettingsService } from '../../settings/settings-service.ts'
 import type { ServiceMetrics } from '../../telemetry/metrics/service-metrics.ts'
 import { serviceSecurity, type ServiceSecurity } from './access.ts'
+import { Administration } from './admin.ts'
 import { BackgroundWork } from './background-work.ts'
 import { RedisCircuit } from './circuit.ts'
 import { completeApp, consumerName } from './complete-app.ts'
@@ -23,6 +22,7 @@ import { inFlightLimits, LoadMonitor } from './load-monitor.ts'
 import { clientPorts, countedLog, measuring, metricsPorts, metricsServer, serviceMetrics } from './metrics.ts'
 import { outlast } from './outlast.ts'
 import { replaceKeys } from './replace-keys.ts'
+import { processedEvents } from './processed-events.ts'
 import { Pulse } from './pulse.ts'
 import { configuredSettings, serviceSettings, type Apps } from './settings.ts'
 import { StreamPolicy } from './stream-policy.ts'
@@ -38,6 +38,7 @@ export class MillraceService implements Service {
   readonly #apps: Apps
   readonly #ring: ServiceKeyRing | undefined
   readonly #settings: SettingsService
+  readonly #admin: Administration
   readonly #policy: StreamPolicy
   readonly #circuit: RedisCircuit
   readonly #redisPulse: Pulse
@@ -70,6 +71,11 @@ export class MillraceService implements Service {
     this.security = serviceSecurity(options)
     this.#apps = { declared: given.app, complete: app }
     this.#settings = serviceSettings(options, this.#apps, this.security)
+    this.#admin = new Administration(options, {
+      security: this.security,
+      settings: this.#settings,
+      stopping: this.#stopping.signal,
+    })
     this.#policy = new StreamPolicy(() => this.#settings.values, given.app, app)
     this.#ring = serviceKeyRing(config.security.encryptionKeys)
     this.#servers = new Servers(options, this.#stopping.signal)
@@ -113,7 +119,11 @@ export class MillraceService implements Service {
     this.#options.logger.for('service').info({}, `API at ${url}, its documents at ${url}/api-docs`)
     await this.#startMetrics()
     const steps = [() => this.#openRedis()]
-    if (hasRole(this.#options, 'api', 'worker')) steps.push(() => this.#openDatabase())
+    if (hasRole(this.#options, 'api', 'worker'))
+      steps.push(
+        () => this.#admin.jobs.runner.start(),
+        () => this.#openDatabase(),
+      )
     if (hasRole(this.#options, 'worker'))
       steps.push(
         () => this.#startBackground(),
@@ -153,7 +163,7 @@ export class MillraceService implements Service {
     // What a start opens after the stop would stay open for ever.
     await this.#starting?.catch(() => {})
     const leftMs = Math.max(0, end - performance.now())
-    const services = [this.#workers, this.#background, this.#http, this.#metricsHttp]
+    const services = [this.#workers, this.#background, this.#admin, this.#http, this.#metricsHttp]
     await Promise.all(services.map((service) => service?.stop(leftMs)))
     await this.#settings.stop(leftMs)
     for (const watch of [this.#redisPulse, this.#databasePulse, this.#load]) watch.stop()
@@ -183,9 +193,12 @@ export class MillraceService implements Service {
     const redis = await this.#servers.openRedis()
     this.#log = redis
     this.security.rates.share(() => redis.connection('rates'))
+    const open = (step: () => Promise<void>) =>
+      outlast(step, logger.for('redis-connection'), this.#stopping.signal)
+    // First who may do what: stored keys may close what is open without them.
+    await open(() => this.#admin.open(redis))
     this.#intake.open(redis, countedLog(this.#metrics, redis))
-    const openSettings = () => this.#settings.open(redis.settings(config.service.name))
-    await outlast(openSettings, logger.for('redis-connection'), this.#stopping.signal)
+    await open(() => this.#settings.open(redis.settings(config.service.name)))
     await this.#redisPulse.start()
   }
 
@@ -235,8 +248,9 @@ export class MillraceService implements Service {
       overload: () => this.#load.reason,
       publishTestEvent: () => this.#publishTestEvent(),
       health: async () => this.#health(),
-      processedEvents: this.#processedEvents(),
+      processedEvents: processedEvents(() => this.#postgres, this.#databasePulse),
       settings: this.#settings,
+      admin: this.#admin.ports,
       access: this.security.access,
       rateLimiter: this.security.rates,
       ...(this.security.tokenKeys && { tokenKeys: this.security.tokenKeys }),
@@ -250,16 +264,6 @@ export class MillraceService implements Service {
     const [result] = await this.#intake.publish(this.#options.config.stream, [testEvent()])
     if (typeof result === 'string') return result
     throw result ?? new Error('the publisher gave no result')
-  }
-
-  #processedEvents(): ProcessedEvents {
-    const events = () => {
-      if (!this.#postgres) throw databaseAway('the service has no connection to PostgreSQL yet')
-      // Whoever asks a server that hangs waits for as long as that does.
-      if (this.#databasePulse.check.status === 'unhealthy') throw databaseAway('PostgreSQL does not answer')
-      return this.#postgres.events
-    }
-    return { list: async (query) => events().list(query), stats: async () => events().stats() }
   }
 
   #watchRedis(): Pulse {
@@ -285,6 +289,3 @@ export class MillraceService implements Service {
     })
   }
 }
-
-const databaseAway = (why: string): MillraceError =>
-  new MillraceError('DATABASE_UNAVAILABLE', `${why}; try again soon`)

@@ -55,6 +55,11 @@ export const SERVICE = {
     schema: text,
     defaultNote: "the host's name, else SERVICE_NAME",
   }),
+  BACKUP_DIRECTORY: define({
+    about: 'Where backups that are asked for over the API are written, and read from',
+    schema: text,
+    default: 'backups',
+  }),
   TIMEZONE: define({
     about: 'The time zone of cron jobs that name none',
     schema: timeZone,

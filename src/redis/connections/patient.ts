@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { MillraceError } from '../../core/errors.ts'
-import type { Connection, ServerConnection, Socket } from '../connection.ts'
+import type { Argument, Connection, ReplyAs, ServerConnection, Socket } from '../connection.ts'
 import { canWait, remedyFor } from '../errors.ts'
 import { commandKey } from './command-key.ts'
 
@@ -26,10 +26,10 @@ export class PatientConnection implements Connection {
     this.#patienceMs = patienceMs
   }
 
-  send<T = unknown>(args: readonly string[], deadlineMs?: number): Promise<T> {
+  send<T = unknown>(args: readonly Argument[], deadlineMs?: number, replyAs?: ReplyAs): Promise<T> {
     const key = commandKey(args)
     return outlast(this.#patienceMs, canWait, this.#whenReady(key), () =>
-      this.#connection.send<T>(args, deadlineMs),
+      this.#connection.send<T>(args, deadlineMs, replyAs),
     )
   }
 

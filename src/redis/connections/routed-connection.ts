@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MillraceError } from '../../core/errors.ts'
-import type { Connection, ServerConnection, Socket } from '../connection.ts'
+import type { Argument, Connection, ReplyAs, ServerConnection, Socket } from '../connection.ts'
 import { closedError, redirectOf, remedyFor, replyCode } from '../errors.ts'
 import { slotOf } from '../slots.ts'
 import { nameOf, parseAddress, type Address } from './address.ts'
@@ -38,8 +38,8 @@ export class RoutedConnection implements Connection {
     this.#onClose = onClose
   }
 
-  send<T = unknown>(args: readonly string[], deadlineMs?: number): Promise<T> {
-    return this.#route(commandKey(args), (socket) => socket.send<T>(args, deadlineMs))
+  send<T = unknown>(args: readonly Argument[], deadlineMs?: number, replyAs?: ReplyAs): Promise<T> {
+    return this.#route(commandKey(args), (socket) => socket.send<T>(args, deadlineMs, replyAs))
   }
 
   together<T>(key: string, work: (socket: Socket) => Promise<T>): Promise<T> {

@@ -7,6 +7,7 @@ import { noLog } from '../../core/service.ts'
 import { startTestRedis } from '../../engines/test-servers.ts'
 import { startFaultProxy } from '../../testing/fault-proxy.ts'
 import type { ConnectionOptions } from '../connection.ts'
+import { PatientConnection } from './patient.ts'
 import { openConnection } from './servers.ts'
 import { routeTo, SocketConnection } from './socket-connection.ts'
 
@@ -255,5 +256,32 @@ describe('a connection that is given up while its socket is being opened', () =>
     const admin = await open()
     const clients = () => admin.send<string>(['CLIENT', 'LIST'])
     expect(await until('its end', async () => !(await clients()).includes('name=starting'))).toBe(true)
+  })
+})
+
+describe('bytes that are no text', () => {
+  const bytes = Buffer.from([0xff, 0x00, 0x0d, 0x0a, 0xc3, 0x28])
+
+  test('are sent as they are, and read where they are asked for', async () => {
+    const connection = await open()
+    await connection.send(['SET', 'bytes', bytes])
+    expect(await connection.send(['GET', 'bytes'], undefined, 'bytes')).toEqual(bytes)
+    expect(await connection.send(['STRLEN', 'bytes'])).toBe(bytes.length)
+    expect(await connection.send(['GET', 'bytes'])).toEqual(expect.any(String))
+  })
+
+  test('come in nested replies too, beside numbers and what is nothing', async () => {
+    const connection = await open()
+    const script = `return { ARGV[1], { 1, ARGV[1] }, false }`
+    const reply = await connection.send(['EVAL', script, '0', bytes], undefined, 'bytes')
+    expect(reply).toEqual([bytes, [1, bytes], null])
+  })
+
+  test('pass through a connection that waits', async () => {
+    const patient = new PatientConnection(await open())
+    await patient.send(['SET', 'bytes', bytes])
+    expect(await patient.send(['GET', 'bytes'], undefined, 'bytes')).toEqual(bytes)
+    const inOneGo = patient.together('bytes', (socket) => socket.send(['GET', 'bytes'], undefined, 'bytes'))
+    expect(await inOneGo).toEqual(bytes)
   })
 })

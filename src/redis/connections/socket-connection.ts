@@ -1,7 +1,15 @@
-import type { RedisClientType } from '@redis/client'
+import { RESP_TYPES, type RedisClientType } from '@redis/client'
 import type { MillraceError } from '../../core/errors.ts'
 import { noLog, type Log } from '../../core/service.ts'
-import type { Connection, ConnectionOptions, Sender, ServerConnection, Socket } from '../connection.ts'
+import type {
+  Argument,
+  Connection,
+  ConnectionOptions,
+  ReplyAs,
+  Sender,
+  ServerConnection,
+  Socket,
+} from '../connection.ts'
 import { closedError, offlineError, replyCode, toCommandError } from '../errors.ts'
 import type { Access } from './access.ts'
 import { nameOf, type Address } from './address.ts'
@@ -24,6 +32,7 @@ const MAX_RECONNECT_TIMEOUT_MS = 3_000
 const DEFAULT_COMMAND_TIMEOUT_MS = 5_000
 /** Longest pause between two attempts to reconnect: Redis is back in use within 2 s of being ready. */
 const MAX_RECONNECT_DELAY_MS = 1_000
+const AS_BYTES = { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } }
 const NOT_YET_KNOWN: Address = { host: 'unknown', port: 0 }
 
 /** To one address, for ever. */
@@ -103,16 +112,19 @@ export class SocketConnection implements Connection, ServerConnection {
     return this.#epoch
   }
 
-  send<T = unknown>(args: readonly string[], deadlineMs?: number): Promise<T> {
+  send<T = unknown>(args: readonly Argument[], deadlineMs?: number, replyAs?: ReplyAs): Promise<T> {
     return this.#first
-      ? this.#first.then(() => this.#send(this.#client, args, deadlineMs))
-      : this.#send(this.#client, args, deadlineMs)
+      ? this.#first.then(() => this.#send(this.#client, args, deadlineMs, replyAs))
+      : this.#send(this.#client, args, deadlineMs, replyAs)
   }
 
   async together<T>(_key: string, work: (socket: Socket) => Promise<T>): Promise<T> {
     await this.#first
     const client = this.#client
-    return work({ line: client ?? this, send: (args, deadlineMs) => this.#send(client, args, deadlineMs) })
+    return work({
+      line: client ?? this,
+      send: (args, deadlineMs, replyAs) => this.#send(client, args, deadlineMs, replyAs),
+    })
   }
 
   /** The same, for a key that is being moved here. */
@@ -121,10 +133,10 @@ export class SocketConnection implements Connection, ServerConnection {
     const client = this.#client
     return work({
       line: client ?? this,
-      send: (args, deadlineMs) => {
+      send: (args, deadlineMs, replyAs) => {
         // It counts for the next command on this socket, and both are written in one go.
         this.#send(client, ['ASKING']).catch(() => {})
-        return this.#send(client, args, deadlineMs)
+        return this.#send(client, args, deadlineMs, replyAs)
       },
     })
   }
@@ -168,8 +180,9 @@ export class SocketConnection implements Connection, ServerConnection {
 
   async #send<T>(
     client: RedisClientType | undefined,
-    args: readonly string[],
+    args: readonly Argument[],
     deadlineMs?: number,
+    replyAs?: ReplyAs,
   ): Promise<T> {
     if (this.#closed) throw closedError()
     if (!client || client !== this.#client || !this.#ready) throw this.#offline()
@@ -179,7 +192,7 @@ export class SocketConnection implements Connection, ServerConnection {
     // Where it was this process that had no time, the reply is there: it is read before anybody is blamed.
     const timer = setTimeout(() => setImmediate(judge), ms)
     try {
-      return await client.sendCommand<T>(args)
+      return await client.sendCommand<T>(args, replyAs === 'bytes' ? AS_BYTES : undefined)
     } catch (error) {
       throw this.#leaveReplica(client, toCommandError(error))
     } finally {
@@ -217,7 +230,7 @@ export class SocketConnection implements Connection, ServerConnection {
   }
 
   async #greet(client: RedisClientType): Promise<void> {
-    const send = <T>(args: readonly string[]): Promise<T> =>
+    const send = <T>(args: readonly Argument[]): Promise<T> =>
       client.sendCommand<T>(args).catch((error: unknown) => {
         throw toCommandError(error)
       })

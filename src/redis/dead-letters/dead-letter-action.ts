@@ -6,14 +6,15 @@ import type {
   RefusalCode,
 } from '../../core/dead-letters.ts'
 import { InvalidError, type Issue } from '../../core/errors.ts'
+import { DEFAULT_RATE_PER_SECOND, Pace } from '../../core/pace.ts'
+import { isEntryId } from '../../core/position.ts'
 import { recordArguments } from '../operations/action-record.ts'
 import type { Connection } from '../connection.ts'
 import { LETTERS_PER_STEP, toScriptFilter } from './dead-letter-filter.ts'
 import { readKeys, redriveKeys } from './dead-letter-keys.ts'
 import { findScript, groupsScript, type Verdicts } from './dead-letter-scripts.ts'
 import { deadLetterKey } from '../keys.ts'
-import { DEFAULT_RATE_PER_SECOND, Pace } from '../replay/replay-pace.ts'
-import { isEntryId } from '../replay/replay-range.ts'
+
 import type { Script } from '../script.ts'
 
 /** More would hold up other clients for longer than a few milliseconds. */
@@ -90,9 +91,11 @@ export class DeadLetterAction {
     }
   }
 
-  async *#found({ filter }: Extract<DeadLetterSelection, { filter: unknown }>): AsyncGenerator<Head[]> {
+  async *#found({ filter, upTo }: Extract<DeadLetterSelection, { filter: unknown }>): AsyncGenerator<Head[]> {
     const { from, to, words } = toScriptFilter(filter)
-    const top = await this.#newestLetter()
+    if (upTo !== undefined && !isEntryId(upTo))
+      throw invalid({ path: 'upTo', message: `"${upTo}" is no id of a dead letter` })
+    const top = upTo ?? (await this.#newestLetter())
     if (top === undefined) return
     const keys = readKeys(this.#stream)
     const look = (start: string, end: string) =>

@@ -19,6 +19,9 @@ export function toEdit(change: DeadLetterChange, fields: readonly string[]): Edi
   if ('original' in change) return { mode: 'original', pairs: [] }
   if ('fields' in change) return { mode: 'all', pairs: checkFields(change.fields) }
   const named = namedFields(fields)
+  // The ciphertext is bound to both, and would not open any more.
+  if (named.has('encryption') && named.has('ciphertext'))
+    throw invalid('change', 'would break what is encrypted: publish the event anew, then discard this letter')
   const pairs = [...typePair(change.type, named), ...dataPair(change.data, named)]
   if (pairs.length === 0) throw invalid('change', 'names nothing: give data, type, fields or original')
   return { mode: 'set', pairs }

@@ -271,6 +271,14 @@ describe('edit', () => {
       expect((await failureOf(letters.edit(stream, letter.id, { data: 1 }, ada))).code).toBe('EVENT_INVALID')
   })
 
+  test('refuses what would break an encrypted event, and leaves it as it is', async () => {
+    await bury([['type', 'a', 'data', 'null', 'encryption', '{}', 'ciphertext', 'x']])
+    const [letter] = (await letters.list(stream)).letters
+    for (const change of [{ data: 1 }, { type: 'b' }])
+      expect((await failureOf(letters.edit(stream, letter!.id, change, ada))).message).toContain('encrypted')
+    expect((await letters.list(stream)).letters).toEqual([letter])
+  })
+
   test('replaces all fields, and takes everything back', async () => {
     await bury([event(1)])
     const [{ id, fields }] = (await all()) as [StoredDeadLetter]

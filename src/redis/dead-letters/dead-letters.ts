@@ -14,6 +14,7 @@ import type {
 } from '../../core/dead-letters.ts'
 import { MillraceError } from '../../core/errors.ts'
 import { checkName } from '../../core/names.ts'
+import { isEntryId } from '../../core/position.ts'
 import { checkPage, recordArguments } from '../operations/action-record.ts'
 import type { Connection } from '../connection.ts'
 import { DeadLetterAction } from './dead-letter-action.ts'
@@ -31,7 +32,6 @@ import {
 } from './dead-letter-scripts.ts'
 import { findStreams } from './dead-letter-streams.ts'
 import { summarize } from './dead-letter-summary.ts'
-import { isEntryId } from '../replay/replay-range.ts'
 
 /**
  * The dead letters that lie on Redis.

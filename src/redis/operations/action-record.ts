@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import {
   checkOperator,
+  type ActionDetail,
   type ActionName,
   type ActionPage,
   type ActionRecord,
@@ -8,34 +9,40 @@ import {
   type Operator,
 } from '../../core/action-record.ts'
 import { namedFields } from '../../core/codec.ts'
-import { InvalidError } from '../../core/errors.ts'
+import { InvalidError, type Issue } from '../../core/errors.ts'
 import { checkName } from '../../core/names.ts'
-import { positionTime } from '../../core/position.ts'
+import { isEntryId, positionTime } from '../../core/position.ts'
 import type { Connection } from '../connection.ts'
-import { isEntryId } from '../replay/replay-range.ts'
+import { recentActions } from './recent-actions.ts'
 import { slotPrefix } from '../slots.ts'
+
+/** How many records of a stream are kept, about. */
+const MOST_RECORDS = 10_000
 
 /** Stream: what operators did to `stream`. */
 export const actionsKey = (stream: string): string => `${slotPrefix(stream)}actions`
 
 /**
- * `record(key, action, more)` writes a record; `more` is a list of further names and values. The first arguments of
- * a script that uses it are those of {@link recordArguments}.
+ * `record(key, action, more)` writes a record; `more` is a list of further names and values. Of the arguments of a
+ * script that uses it those from `first` on are {@link recordArguments}.
  */
-export const RECORD = `
+export const recordFrom = (first: number): string => `
 local function record(key, action, more)
-  redis.call('XADD', key, 'MAXLEN', '~', 10000, '*', 'action', action, 'actor', ARGV[1], 'reason', ARGV[2],
-    'stream', ARGV[3], 'run', ARGV[4], unpack(more))
+  redis.call('XADD', key, 'MAXLEN', '~', ${MOST_RECORDS}, '*', 'action', action, 'actor', ARGV[${first}],
+    'reason', ARGV[${first + 1}], 'stream', ARGV[${first + 2}], 'run', ARGV[${first + 3}], unpack(more))
 end
 `
 
-/** ARGV[1] to ARGV[4] of a script that leaves a record. */
+/** Of scripts whose arguments begin with {@link recordArguments}. */
+export const RECORD = recordFrom(1)
+
+/** Four arguments of a script that leaves a record. */
 export function recordArguments(operator: Operator, stream: string, run = randomRun()): string[] {
   const { actor, reason } = checkOperator(operator)
   return [actor, reason, stream, run]
 }
 
-const randomRun = (): string => randomBytes(8).toString('hex')
+export const randomRun = (): string => randomBytes(8).toString('hex')
 
 const MAX_PAGE = 500
 
@@ -89,6 +96,56 @@ export class RedisActionRecords implements ActionRecords {
     const records = rows.map(toRecord)
     return records.length < limit ? { records } : { records, next: records.at(-1)!.id }
   }
+
+  async recent(page: ActionPage = {}): Promise<{ records: ActionRecord[]; next?: string }> {
+    checkPage(page.limit ?? 50, undefined)
+    return recentActions(this.#connection, page, (key, row) => {
+      const record = toRecord(row)
+      return record.stream !== '' && actionsKey(record.stream) === key ? record : undefined
+    })
+  }
+
+  async record(
+    stream: string,
+    action: ActionName,
+    operator: Operator,
+    what: ActionDetail = {},
+  ): Promise<string> {
+    checkName('stream name', stream)
+    checkDetail(what)
+    const { group, count = 0, ids = [], run, detail = {} } = what
+    const [actor, reason, , ofRun] = recordArguments(operator, stream, run)
+    const fields = {
+      action,
+      actor,
+      reason,
+      stream,
+      run: ofRun,
+      group,
+      count: String(count),
+      ids: ids.join(' '),
+    }
+    const parts = Object.entries({ ...fields, ...detail }).flatMap(([name, value]) =>
+      value === undefined ? [] : [name, value],
+    )
+    const key = actionsKey(stream)
+    return this.#connection.send<string>(['XADD', key, 'MAXLEN', '~', String(MOST_RECORDS), '*', ...parts])
+  }
+}
+
+function checkDetail({ group, count = 0, detail = {} }: ActionDetail): void {
+  if (group !== undefined) checkName('group name', group)
+  const issues: Issue[] = []
+  if (!Number.isSafeInteger(count) || count < 0)
+    issues.push({ path: 'count', message: `must be a whole number from 0 on, not ${count}` })
+  for (const [name, value] of Object.entries(detail)) {
+    const path = `detail.${name}`
+    if (OWN_FIELDS.has(name))
+      issues.push({ path, message: 'is a field of every record; choose another name' })
+    else if (typeof value !== 'string') issues.push({ path, message: 'must be a text' })
+  }
+  if (issues.length > 0)
+    throw new InvalidError('CONFIGURATION_INVALID', 'the action can not be written down', issues)
 }
 
 function toRecord([id, fields]: [string, string[]]): ActionRecord {

@@ -1,16 +1,34 @@
+import type { Operator } from '../../core/action-record.ts'
 import { MillraceError } from '../../core/errors.ts'
+import type { GroupControl } from '../../core/group-control.ts'
 import { checkName } from '../../core/names.ts'
+import { actionsKey, recordArguments, recordFrom } from './action-record.ts'
 import type { Connection } from '../connection.ts'
 import { groupKeys } from '../keys.ts'
 import { FIELD, NOW } from '../lua.ts'
+import { WRONG_TYPE } from '../replay/replay-lua.ts'
 import { Script } from '../script.ts'
 
+/*
+ * KEYS: stream, state, actions. ARGV: group, then the record, where there is to be one.
+ */
+
+/** `changed(action)` writes it down. */
+const CHANGED = `
+${WRONG_TYPE}${recordFrom(2)}
+local wrong = wrong_type(KEYS[2], 'hash') or ARGV[2] and wrong_type(KEYS[3], 'stream')
+if wrong then return wrong end
+local function changed(action)
+  if ARGV[2] then record(KEYS[3], action, { 'group', ARGV[1], 'count', 1 }) end
+end
+`
+
 /**
- * KEYS: stream, state. ARGV: group. Answers 1 when it was running, 0 when it was paused already, -1 when there is no
+ * Answers 1 when it was running, 0 when it was paused already, -1 when there is no
  * such group.
  */
 const pauseScript = new Script<-1 | 0 | 1>(`
-${NOW}${FIELD}
+${NOW}${FIELD}${CHANGED}
 local kind, known = redis.call('TYPE', KEYS[1])['ok'], redis.call('EXISTS', KEYS[2]) == 1
 if kind == 'stream' then
   for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
@@ -18,7 +36,17 @@ if kind == 'stream' then
   end
 end
 if not known then return -1 end
-return redis.call('HSETNX', KEYS[2], 'paused', now)
+local paused = redis.call('HSETNX', KEYS[2], 'paused', now)
+if paused == 1 then changed('pause') end
+return paused
+`)
+
+/** Answers whether it was paused. */
+const resumeScript = new Script<0 | 1>(`
+${CHANGED}
+local resumed = redis.call('HDEL', KEYS[2], 'paused')
+if resumed == 1 then changed('resume') end
+return resumed
 `)
 
 /**
@@ -28,7 +56,7 @@ return redis.call('HSETNX', KEYS[2], 'paused', now)
  * const control = new RedisGroupControl(connection)
  * await control.pause('user:events', 'mailer')
  */
-export class RedisGroupControl {
+export class RedisGroupControl implements GroupControl {
   readonly #connection: Connection
 
   /** @param connection one that nobody blocks */
@@ -36,36 +64,31 @@ export class RedisGroupControl {
     this.#connection = connection
   }
 
-  /**
-   * From at most a second later on no member of the group is handed entries, until `resume`: no new ones, no retries and
-   * nothing that others abandoned. What is in hand runs on and is settled. A pause outlives restarts of all members and
-   * of Redis, and the healing of a group that was deleted. Answers whether the group was running before.
-   *
-   * @throws MillraceError `UNKNOWN_GROUP`, `NAME_INVALID`
-   */
-  async pause(stream: string, group: string): Promise<boolean> {
-    const { state } = keysOf(stream, group)
-    const done = await pauseScript.run(this.#connection, [stream, state], [group])
+  async pause(stream: string, group: string, operator?: Operator): Promise<boolean> {
+    const done = await this.#change(pauseScript, stream, group, operator)
     if (done >= 0) return done === 1
     const message = `the stream "${stream}" has no group "${group}"; it is created when its first consumer joins`
     throw new MillraceError('UNKNOWN_GROUP', message)
   }
 
-  /** Ends a pause, within a second for all members; answers whether there was one. */
-  async resume(stream: string, group: string): Promise<boolean> {
-    const { state } = keysOf(stream, group)
-    return (await this.#connection.send<number>(['HDEL', state, 'paused'])) === 1
+  async resume(stream: string, group: string, operator?: Operator): Promise<boolean> {
+    return (await this.#change(resumeScript, stream, group, operator)) === 1
   }
 
   async isPaused(stream: string, group: string): Promise<boolean> {
     return (await this.pausedSince(stream, group)) !== undefined
   }
 
-  /** In ms since 1970, by the clock of the server; undefined while the group is not paused. */
   async pausedSince(stream: string, group: string): Promise<number | undefined> {
     const { state } = keysOf(stream, group)
     const since = await this.#connection.send<string | null>(['HGET', state, 'paused'])
     return since === null ? undefined : Number(since)
+  }
+
+  #change<T>(script: Script<T>, stream: string, group: string, operator: Operator | undefined): Promise<T> {
+    const { state } = keysOf(stream, group)
+    const record = operator ? recordArguments(operator, stream) : []
+    return script.run(this.#connection, [stream, state, actionsKey(stream)], [group, ...record])
   }
 }
 

@@ -1,4 +1,6 @@
 import { RECORD } from './action-record.ts'
+import { LIVE_MS } from './live.ts'
+import type { Refusal } from './refusal.ts'
 import { RETRY_CONSUMER } from '../keys.ts'
 import { COMPARE, FIELD, NOW } from '../lua.ts'
 import { WRONG_TYPE } from '../replay/replay-lua.ts'
@@ -8,9 +10,6 @@ import { Script } from '../script.ts'
  * KEYS: stream, state, retry, heartbeats (see GroupKeys), actions.
  * ARGV: actor, reason, stream, run, group, the new place (`end`, or the last entry not to be read).
  */
-
-/** A consumer that was heard of within so many ms lives; ours count as dead after as long. */
-const LIVE_MS = 10_000
 
 /**
  * `from`: where the group stands; `to`: the new place, never beyond the end, where it would hide what comes; `live`:
@@ -36,8 +35,6 @@ for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[5])) do
   if name ~= '${RETRY_CONSUMER}' and not known[name] and field(consumer, 'idle') < ${LIVE_MS} then live[#live + 1] = name end
 end
 `
-
-export type Refusal = 'unknown-stream' | 'unknown-group'
 
 /** Answers from, to, how many are pending, and who lives. */
 export const previewScript = new Script<

@@ -1,14 +1,14 @@
 import { InvalidError, MillraceError } from '../../core/errors.ts'
 import type { GroupResets, ResetOptions, ResetPreview, ResetRequest } from '../../core/group-reset.ts'
 import { checkName } from '../../core/names.ts'
-import { comparePositions, FIRST_POSITION } from '../../core/position.ts'
+import { comparePositions, FIRST_POSITION, isEntryId } from '../../core/position.ts'
 import { actionsKey, recordArguments } from './action-record.ts'
 import type { Connection } from '../connection.ts'
-import { notAStream, replyCode } from '../errors.ts'
-import { pendingScript, previewScript, resetScript, type Refusal } from './group-reset-scripts.ts'
+import { pendingScript, previewScript, resetScript } from './group-reset-scripts.ts'
 import { groupKeys } from '../keys.ts'
+import { accept, firstOf, refuse } from './refusal.ts'
 import { countRange } from '../replay/replay-count.ts'
-import { isEntryId, noPlace, positionBefore } from '../replay/replay-range.ts'
+import { noPlace, positionBefore } from '../replay/replay-range.ts'
 
 const PENDING_PER_STEP = 1_000
 
@@ -106,24 +106,8 @@ function placeOf(to: string | Date): string {
   })
 }
 
-function accept<T>({ stream, group }: ResetRequest, answer: T | Refusal): T {
-  if (answer === 'unknown-stream') throw new MillraceError('UNKNOWN_STREAM', `there is no stream "${stream}"`)
-  if (answer === 'unknown-group')
-    throw new MillraceError(
-      'UNKNOWN_GROUP',
-      `the stream "${stream}" has no group "${group}"; look up its name, or start a consumer of it`,
-    )
-  return answer as T
-}
-
 const busy = (group: string, live: readonly string[]): MillraceError =>
   new MillraceError(
     'GROUP_BUSY',
-    `consumers of "${group}" live: ${live.slice(0, 10).join(', ')}${live.length > 10 ? ', …' : ''}. Stop them and wait 10 s, or reset with force`,
+    `consumers of "${group}" live: ${firstOf(live)}. Stop them and wait 10 s, or reset with force`,
   )
-
-const refuse =
-  (stream: string) =>
-  (error: unknown): never => {
-    throw replyCode(error) === 'WRONGTYPE' ? notAStream(stream, error) : error
-  }

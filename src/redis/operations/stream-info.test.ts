@@ -91,4 +91,15 @@ describe('what is told of a stream', () => {
     const crowded = groups.find(({ group }) => group === 'g0')!
     expect([crowded.consumerCount, crowded.consumers]).toEqual([201, []])
   })
+
+  it('names the consumers of so many groups as make a thousand together', async () => {
+    const make = `for g = 1, 10 do
+      redis.call('XGROUP', 'CREATE', KEYS[1], 'g' .. g, '0', 'MKSTREAM')
+      for c = 1, 150 do redis.call('XGROUP', 'CREATECONSUMER', KEYS[1], 'g' .. g, 'c' .. c) end
+    end`
+    await redis.send(['EVAL', make, '1', stream])
+    const { groups } = (await infos.info(stream))!
+    expect(groups.map(({ consumerCount }) => consumerCount)).toEqual(Array.from({ length: 10 }, () => 150))
+    expect(groups.filter(({ consumers }) => consumers.length === 150)).toHaveLength(6)
+  })
 })

@@ -6,9 +6,10 @@ import { FIELD } from '../lua.ts'
 import { retentionKey } from '../retention/retention.ts'
 import { Script } from '../script.ts'
 
-/** So that a call is short, whatever there is: groups of a stream, and consumers of a group that are named. */
+/** So that a call is short, whatever there is: groups of a stream, and consumers that are named, of a group and of all. */
 const MAX_GROUPS = 100
 const MAX_CONSUMERS = 200
+const MAX_CONSUMERS_IN_ALL = 1_000
 /** The fields in which retention counts what a group did not get. */
 const UNREAD = 'unread group '
 
@@ -48,11 +49,12 @@ local function idOf(name)
 end
 local function typeOf(key) return redis.call('TYPE', key)['ok'] end
 
-local groups = {}
+local groups, left = {}, ${MAX_CONSUMERS_IN_ALL}
 for index, row in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
   if index > ${MAX_GROUPS} then break end
   local name, count, named = field(row, 'name'), field(row, 'consumers'), {}
-  if count <= ${MAX_CONSUMERS} then
+  if count <= ${MAX_CONSUMERS} and count <= left then
+    left = left - count
     for at, one in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], name)) do
       named[at] = { field(one, 'name'), field(one, 'pending'), field(one, 'idle') }
     end

@@ -25,22 +25,24 @@ end
 
 /**
  * `walk(command, from, to, most, visit)` shows up to `most` entries of KEYS[1] to `visit`, which ends the walk by
- * answering true. It also ends at about 1 MB, since other clients wait meanwhile. Answers the last entry shown (`` when
- * the end was reached) and how many were.
+ * answering true. It also ends at about 1 MB, where each name and value counts for something of its own, since other
+ * clients wait meanwhile; pages grow while entries are small. Answers the last entry shown (`` when the end was reached)
+ * and how many were.
  */
 export const WALK = `
 local function walk(command, from, to, most, visit)
-  local shown, size = 0, 0
+  local shown, size, most_of_page = 0, 0, 1
   while shown < most and size < 1000000 do
-    local count = math.min(10, most - shown)
+    local count, before = math.min(most_of_page, most - shown), size
     local page = redis.call(command, KEYS[1], from, to, 'COUNT', count)
     for _, entry in ipairs(page) do
       shown = shown + 1
-      for _, part in ipairs(entry[2]) do size = size + #part end
+      for _, part in ipairs(entry[2]) do size = size + #part + 64 end
       from = '(' .. entry[1]
       if visit(entry) then return entry[1], shown end
     end
     if #page < count then return '', shown end
+    most_of_page = size - before < 10000 * count and math.min(most_of_page * 2, 32) or 1
   end
   return string.sub(from, 2), shown
 end

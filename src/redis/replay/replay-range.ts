@@ -1,13 +1,8 @@
 import { InvalidError, type Issue } from '../../core/errors.ts'
-import { comparePositions, isPosition } from '../../core/position.ts'
+import { isEntryId } from '../../core/position.ts'
 import type { Place } from '../../core/replay.ts'
 
 const MAX_SEQUENCE = '18446744073709551615'
-const LAST_POSITION = `${MAX_SEQUENCE}-${MAX_SEQUENCE}`
-
-/** Whether Redis takes the text for the id of an entry: both numbers fit into 64 bits. */
-export const isEntryId = (text: unknown): text is string =>
-  typeof text === 'string' && isPosition(text) && comparePositions(text, LAST_POSITION) <= 0
 
 /** What a place is as the first, or as the last, of a range; a moment has many positions. */
 export function toPosition(

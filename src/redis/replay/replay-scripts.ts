@@ -10,7 +10,7 @@ import { Script } from '../script.ts'
  */
 
 /** What a script answers: how the replay stands, or a word for why it can't. */
-export type ReplayReply = string[] | 'unknown-stream' | 'unknown-group' | 'conflict'
+export type ReplayReply = string[] | 'unknown-stream' | 'unknown-group' | 'conflict' | 'target-exists'
 
 /** How long the end of a replay is remembered, in ms. */
 const REMEMBERED_MS = 7 * 86_400_000
@@ -42,7 +42,8 @@ end
 
 /**
  * Begins a replay or takes it up again. ARGV[7]: what was asked for, as one text; ARGV[8], ARGV[9]: from and to
- * (`` for the end of the stream); ARGV[10]: the target as JSON.
+ * (`` for the end of the stream); ARGV[10]: the target as JSON; ARGV[11]: 1 to create the target, so that of two replays at
+ * the same time one finds it there.
  */
 export const startScript = new Script<ReplayReply>(
   `
@@ -52,6 +53,11 @@ if known[1] and known[1] ~= ARGV[7] then return 'conflict' end
 if known[2] ~= 'done' and known[2] ~= 'running' then
   local time = string.format('%.0f', now)
   if not known[1] then
+    if ARGV[11] == '1' then
+      if redis.call('EXISTS', KEYS[5]) == 1 then return 'target-exists' end
+      redis.call('XGROUP', 'CREATE', KEYS[5], 'millrace', '$', 'MKSTREAM')
+      redis.call('XGROUP', 'DESTROY', KEYS[5], 'millrace')
+    end
     local to, last = ARGV[9], field(redis.call('XINFO', 'STREAM', KEYS[1]), 'last-generated-id')
     if to == '' or less(last, to) then to = last end
     redis.call('HSET', KEYS[2], 'request', ARGV[7], 'from', ARGV[8], 'to', to, 'target', ARGV[10], 'copied', 0,

@@ -2,6 +2,7 @@ import type { Operator } from '../../core/action-record.ts'
 import { namedFields } from '../../core/codec.ts'
 import { MillraceError } from '../../core/errors.ts'
 import { checkName } from '../../core/names.ts'
+import { DEFAULT_RATE_PER_SECOND, Pace } from '../../core/pace.ts'
 import { pause } from '../../core/pause.ts'
 import type { RangeCount, ReplayProgress, ReplayRange, ReplayRequest, Replays } from '../../core/replay.ts'
 import { recordArguments } from '../operations/action-record.ts'
@@ -9,7 +10,7 @@ import type { Connection } from '../connection.ts'
 import { notAStream, remedyFor, replyCode } from '../errors.ts'
 import { countRange } from './replay-count.ts'
 import { abandonKeys, holdName, replayKey, replayKeys, type Target } from './replay-keys.ts'
-import { DEFAULT_RATE_PER_SECOND, Pace } from './replay-pace.ts'
+
 import { noPlace, toPosition } from './replay-range.ts'
 import { abandonScript, copyScript, startScript, stopScript, type ReplayReply } from './replay-scripts.ts'
 import type { Script } from '../script.ts'
@@ -37,16 +38,18 @@ export class RedisReplays implements Replays {
   }
 
   async replay(request: ReplayRequest): Promise<ReplayProgress> {
-    const { ratePerSecond = DEFAULT_RATE_PER_SECOND, signal = new AbortController().signal } = request
+    const { ratePerSecond = DEFAULT_RATE_PER_SECOND, signal, leave } = request
+    const ends = AbortSignal.any([signal, leave].filter((one) => one !== undefined))
     const pace = new Pace(ratePerSecond, MAX_ENTRIES_PER_STEP)
     const run = this.#prepare(request)
     let progress = await run(startScript, startArguments(request))
     while (progress.state === 'running') {
-      if (signal.aborted) return run(stopScript, [])
+      if (signal?.aborted) return run(stopScript, [])
+      if (leave?.aborted) return progress
       const before = progress.copied + progress.skipped
-      progress = await outlast(this.#connection, signal, () => run(copyScript, [String(pace.stepSize)]))
+      progress = await outlast(this.#connection, ends, () => run(copyScript, [String(pace.stepSize)]))
       request.onProgress?.(progress)
-      await pace.spend(progress.copied + progress.skipped - before, signal)
+      await pace.spend(progress.copied + progress.skipped - before, ends)
     }
     return progress
   }
@@ -82,6 +85,7 @@ export class RedisReplays implements Replays {
       const reply = await script.run(this.#connection, keys, [...base, ...args]).catch(refuse(stream))
       if (reply === 'unknown-stream') throw unknownStream(stream)
       if (reply === 'unknown-group') throw unknownGroup(stream, group)
+      if (reply === 'target-exists') throw targetExists(target)
       if (reply === 'conflict' || reply.length === 0) throw conflict(stream, name, reply)
       return toProgress(stream, name, reply as string[])
     }
@@ -101,7 +105,8 @@ function startArguments({ from, to, target }: ReplayRequest): string[] {
   const first = toPosition('from', from, '0-0', 'first')
   const last = toPosition('to', to, '', 'last')
   const goal: Target = 'group' in target ? { group: target.group } : { stream: target.stream }
-  return [JSON.stringify([first, last, goal]), first, last, JSON.stringify(goal)]
+  const create = 'create' in target && target.create === true ? '1' : '0'
+  return [JSON.stringify([first, last, goal]), first, last, JSON.stringify(goal), create]
 }
 
 /** A step that may have been taken is safe to take again: the next one begins where the last one ended. */
@@ -145,6 +150,12 @@ const unknownGroup = (stream: string, group: string): MillraceError =>
   new MillraceError(
     'UNKNOWN_GROUP',
     `the stream "${stream}" has no group "${group}"; start a consumer of it, then replay`,
+  )
+
+const targetExists = (target: ReplayRequest['target']): MillraceError =>
+  new MillraceError(
+    'REPLAY_CONFLICT',
+    `the stream "${(target as { stream: string }).stream}" is there already; choose another name, or copy to it all the same`,
   )
 
 function conflict(stream: string, name: string, reply: ReplayReply): MillraceError {

@@ -1,9 +1,12 @@
+import type { Operator } from '../../core/action-record.ts'
 import { MillraceError } from '../../core/errors.ts'
 import type { Hold, HoldOptions, Holds } from '../../core/holds.ts'
 import { checkName } from '../../core/names.ts'
 import { isPosition } from '../../core/position.ts'
 import type { Connection } from '../connection.ts'
 import { NOW } from '../lua.ts'
+import { actionsKey, recordArguments, recordFrom } from '../operations/action-record.ts'
+import { WRONG_TYPE } from '../replay/replay-lua.ts'
 import { Script } from '../script.ts'
 import { slotPrefix } from '../slots.ts'
 
@@ -25,14 +28,35 @@ local function heldFrom(value, now)
 end
 `
 
-/** ARGV: name, position, time to live in ms or \`\`, 1 to do so only where the hold is still in force. */
+/*
+ * KEYS: holds, actions. ARGV: name, position, time to live in ms or ``, 1 to do so only where the hold is still in force,
+ * then the record, where there is to be one.
+ */
+
+const CHANGED = `
+${WRONG_TYPE}${recordFrom(5)}
+local wrong = wrong_type(KEYS[1], 'hash') or ARGV[5] and wrong_type(KEYS[2], 'stream')
+if wrong then return wrong end
+local function changed(action)
+  if ARGV[5] then record(KEYS[2], action, { 'count', 1, 'hold', ARGV[1], 'position', ARGV[2] }) end
+end
+`
+
 const setScript = new Script<0 | 1>(`
-${NOW}${HELD_FROM}
+${NOW}${HELD_FROM}${CHANGED}
 local known = redis.call('HGET', KEYS[1], ARGV[1])
 if ARGV[4] == '1' and not (known and heldFrom(known, now)) then return 0 end
 local expires = ARGV[3] == '' and '' or string.format(' %.0f', now + tonumber(ARGV[3]))
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. expires)
+changed('hold')
 return 1
+`)
+
+const releaseScript = new Script<0 | 1>(`
+${CHANGED}
+local released = redis.call('HDEL', KEYS[1], ARGV[1])
+if released == 1 then changed('release-hold') end
+return released
 `)
 
 const listScript = new Script<[name: string, position: string, expiresAt: string][]>(`
@@ -53,16 +77,23 @@ export class RedisHolds implements Holds {
     this.#connection = connection
   }
 
-  async set(stream: string, name: string, position: string, options: HoldOptions = {}): Promise<void> {
-    await this.#write(stream, name, position, options, false)
+  async set(
+    stream: string,
+    name: string,
+    position: string,
+    options: HoldOptions = {},
+    operator?: Operator,
+  ): Promise<void> {
+    await this.#write(stream, name, position, options, false, operator)
   }
 
   async move(stream: string, name: string, position: string, options: HoldOptions = {}): Promise<boolean> {
     return this.#write(stream, name, position, options, true)
   }
 
-  async release(stream: string, name: string): Promise<boolean> {
-    return (await this.#connection.send<number>(['HDEL', holdsKey(stream), name])) === 1
+  async release(stream: string, name: string, operator?: Operator): Promise<boolean> {
+    const args = [name, '', '', '', ...recordOf(stream, operator)]
+    return (await releaseScript.run(this.#connection, keysOf(stream), args)) === 1
   }
 
   async list(stream: string): Promise<Hold[]> {
@@ -78,6 +109,7 @@ export class RedisHolds implements Holds {
     position: string,
     { ttlMs }: HoldOptions,
     onlyInForce: boolean,
+    operator?: Operator,
   ): Promise<boolean> {
     checkName('stream name', stream)
     checkName('name of the hold', name)
@@ -89,9 +121,14 @@ export class RedisHolds implements Holds {
       position,
       ttlMs === undefined ? '' : String(Math.ceil(ttlMs)),
       onlyInForce ? '1' : '0',
+      ...recordOf(stream, operator),
     ]
-    return (await setScript.run(this.#connection, [holdsKey(stream)], args)) === 1
+    return (await setScript.run(this.#connection, keysOf(stream), args)) === 1
   }
 }
+
+const keysOf = (stream: string): string[] => [holdsKey(stream), actionsKey(stream)]
+const recordOf = (stream: string, operator: Operator | undefined): string[] =>
+  operator ? recordArguments(operator, stream) : []
 
 const impossible = (message: string) => new MillraceError('CONFIGURATION_INVALID', message)

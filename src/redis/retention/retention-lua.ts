@@ -66,7 +66,7 @@ export const FIXED_KEYS = 3
 
 /**
  * Who needs what. KEYS: stream, holds, record (see retention.ts), then the state of each declared group. ARGV: the most
- * that is kept, the age in ms from which on entries may go, the same for a stream that has groups (each \`\` for none),
+ * that is kept, the age in ms from which on entries may go or the position below which they may, the same for a stream that has groups (each \`\` for none),
  * one of the script's own; then name and start of each declared group.
  *
  * \`needs\`: rows of kind, name, \`need\` (the lowest position needed) and \`from\` (the lowest position not delivered).
@@ -113,7 +113,7 @@ local most, old = tonumber(ARGV[1]), nil
 local function agedBy(ms)
   return ms and string.format('%.0f-0', math.max(0, now - ms))
 end
-old = agedBy(tonumber(ARGV[2]))
+old = string.find(ARGV[2], '-', 1, true) and ARGV[2] or agedBy(tonumber(ARGV[2]))
 local done = grouped and agedBy(tonumber(ARGV[3]))
 if done and not (old and less(done, old)) then old = done end
 `

@@ -60,6 +60,12 @@ local wanted = most and length > most or old and old ~= '0-0' and #scan('-', '('
 return { gone, more and 1 or 0, length, wanted and 1 or 0, floor, delivered }
 `)
 
+/** What limits trimming: the length, the position below which nobody needs anything, and below which all is old enough. */
+export const limitsScript = new Script<[length: number, floor: string, old: string] | null>(`
+${NEEDS}
+return { redis.call('XLEN', KEYS[1]), floor, old or '' }
+`)
+
 /**
  * Deletes, below what every group was delivered, the entries that nobody holds: one that waits for days would keep all
  * that came after it. One page from ARGV[4] on, which is a position. Its highest deletion is recorded for the lag.

@@ -153,6 +153,7 @@ describe('an abandoned group', () => {
     await redis.send(['ZADD', keys.retry, '1', '1-0'])
     await redis.send(['SET', keys.lease, 'dead'])
     await redis.send(['XADD', inletKey(stream, group), '*', 'a', 'b'])
+    await redis.send(['ZADD', groupKeys(inletKey(stream, group), group).retry, '1', '1-0'])
     const alive = `${now - silentMs} ${now - unwatchedMs} 0-0:0`
     await redis.send(['HSET', retentionKey(stream), `alive ${group}`, alive])
   }

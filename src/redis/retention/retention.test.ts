@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { range, retentionSteps } from '../../../test/support/retention-steps.ts'
 import { failureOf, until } from '../../../test/support/until.ts'
 import { useRedis } from '../../../test/support/use-redis.ts'
+import type { RetentionPolicy } from '../../core/retention-policy.ts'
 import { holdsKey, RedisHolds } from './holds.ts'
 import { deadLetterKey, groupKeys, RETRY_CONSUMER } from '../keys.ts'
 import { deliver, fill, idsOf, targetOf, trimAll } from './retention-lab.ts'
@@ -167,6 +168,45 @@ describe('limits', () => {
     )
     expect(results.reduce((sum, { trimmed }) => sum + trimmed, 0)).toBe(13_000)
     expect(await redis.send(['XLEN', stream])).toBe(7_000)
+  })
+})
+
+describe('the count', () => {
+  const groupAt = async (count: number) => {
+    await doneWith('slow', count)
+    await doneWith('fast', 900)
+  }
+  test.each<[string, RetentionPolicy, string | undefined, () => Promise<unknown>]>([
+    ['of a length', { maxLength: 100 }, undefined, async () => {}],
+    ['of a length that a group is in the way of', { maxLength: 100 }, undefined, () => groupAt(457)],
+    ['of a length that is not reached', { maxLength: 2_000 }, undefined, () => groupAt(457)],
+    ['of an age', { maxAgeMs: 1 }, undefined, async () => {}],
+    ['of what is processed', { processed: true }, undefined, () => groupAt(300)],
+    ['of a position', {}, '400-0', () => groupAt(600)],
+    ['of a position beyond what a group needs', {}, '700-0', () => groupAt(600)],
+    ['of a hold', { maxLength: 0 }, undefined, () => holds.set(stream, 'mine', '51-0')],
+    ['of a hard cap', { hardMaxLength: 100 }, undefined, () => groupAt(457)],
+    ['of a length and a hard cap', { maxLength: 50, hardMaxLength: 100 }, undefined, () => groupAt(920)],
+    ['of nothing', {}, undefined, async () => {}],
+  ])('%s is what trimming does, and changes nothing', async (_, policy, before, prepare) => {
+    await fill(redis, stream, 1_000)
+    await prepare()
+    const target = { ...targetOf({ stream, policy }), ...(before !== undefined && { before }) }
+    const count = await retention.count(target)
+    expect(await redis.send(['XLEN', stream])).toBe(1_000)
+    const done = { trimmed: 0, capped: 0, complete: true }
+    for (let more = true; more;) {
+      const step = await retention.trim(target)
+      done.trimmed += step.trimmed
+      done.capped += step.capped
+      more = step.more
+    }
+    expect(count).toEqual(done)
+  })
+
+  test('of a stream that is not there is nothing', async () => {
+    const none = { trimmed: 0, capped: 0, complete: true }
+    expect(await retention.count(targetOf({ stream, policy: { maxLength: 1 } }))).toEqual(none)
   })
 })
 

@@ -1,21 +1,25 @@
-import { positionTime } from '../../core/position.ts'
+import { comparePositions, FIRST_POSITION, positionTime } from '../../core/position.ts'
+import type { RangeCount } from '../../core/replay.ts'
 import type {
   AbandonedGroup,
   ExpiredGroup,
   Retention,
   RetentionState,
+  TrimCount,
   TrimmedUnread,
   TrimStep,
 } from '../../core/retention.ts'
 import type { RetentionTarget } from '../../core/retention-policy.ts'
 import type { Connection } from '../connection.ts'
 import { holdsKey } from './holds.ts'
-import { groupKeys, inletKey } from '../keys.ts'
+import { companionsOf, groupKeys } from '../keys.ts'
+import { countRange } from '../replay/replay-count.ts'
 import {
   abandonScript,
   accountScript,
   aroundScript,
   capScript,
+  limitsScript,
   trimScript,
   type TrimReply,
 } from './retention-scripts.ts'
@@ -42,6 +46,8 @@ const SWEEP_EVERY_MS = 60_000
 const URGENT_SWEEP_EVERY_MS = 1_000
 /** How long the oldest entry may be in work before whoever works on it counts as blocking. */
 const BLOCKING_AFTER_MS = 60_000
+
+const NOTHING: RangeCount = { entries: 0, complete: true }
 
 /** Where the look through what is around pending entries stands. */
 interface Sweep {
@@ -113,6 +119,29 @@ export class RedisRetention implements Retention {
     return this.#run(capScript, target, [String(hardMaxLength)])
   }
 
+  async count(target: RetentionTarget): Promise<TrimCount> {
+    const limits = await this.#run(limitsScript, target)
+    if (!limits) return { trimmed: 0, capped: 0, complete: true }
+    const [length, floor, old] = limits
+    const { maxLength, hardMaxLength = Infinity } = target.policy
+    const excess = Math.max(0, length - (maxLength ?? hardMaxLength))
+    const below = (position: string) => this.#countBelow(target.stream, position)
+    const aged = old === '' ? NOTHING : await below(comparePositions(old, floor) < 0 ? old : floor)
+    const free = excess > aged.entries ? await below(floor) : NOTHING
+    const trimmed = Math.max(aged.entries, Math.min(excess, free.entries))
+    return {
+      trimmed,
+      capped: Math.max(0, length - trimmed - hardMaxLength),
+      complete: aged.complete && free.complete,
+    }
+  }
+
+  #countBelow(stream: string, position: string): Promise<RangeCount> {
+    return position === FIRST_POSITION
+      ? Promise.resolve(NOTHING)
+      : countRange(this.#connection, stream, '-', `(${position}`)
+  }
+
   async inspect(target: RetentionTarget): Promise<RetentionState> {
     const account = await this.#run(accountScript, target, [String(BLOCKING_AFTER_MS)])
     if (!account) return { length: 0, blockers: [], trimmedUnread: [], abandoned: [] }
@@ -143,11 +172,11 @@ export class RedisRetention implements Retention {
     if (policy.abandonedAfterMs === undefined) return undefined
     const declared = groups.some(({ name }) => name === group)
     const expire = policy.abandonedAction === 'expire' && !declared
-    const { stream: _, heartbeats, ...companions } = groupKeys(stream, group)
+    const { heartbeats } = groupKeys(stream, group)
     const keys = [stream, retentionKey(stream), expiredGroupsKey(stream), heartbeats]
     const reply = await abandonScript.run(
       this.#connection,
-      [...keys, ...Object.values(companions), inletKey(stream, group)],
+      [...keys, ...companionsOf(stream, group)],
       [group, String(policy.abandonedAfterMs), expire ? '1' : '0'],
     )
     return reply ? { group, silentMs: reply[0], pending: reply[1], expired: reply[2] === 1 } : undefined
@@ -160,9 +189,9 @@ export class RedisRetention implements Retention {
   }
 
   #run<Reply>(script: Script<Reply>, target: RetentionTarget, own: readonly string[] = []): Promise<Reply> {
-    const { stream, policy, groups } = target
+    const { stream, policy, groups, before } = target
     const states = groups.map(({ name }) => groupKeys(stream, name).state)
-    const limits = [policy.maxLength ?? policy.hardMaxLength, policy.maxAgeMs, policy.keepMs]
+    const limits = [policy.maxLength ?? policy.hardMaxLength, before ?? policy.maxAgeMs, policy.keepMs]
     const args = limits.map((limit) => (limit === undefined ? '' : String(limit)))
     return script.run(
       this.#connection,

@@ -30,6 +30,7 @@ export interface Parts {
 export const CUSTOM = '/api/events/custom'
 export const BATCH = '/api/events/batch'
 export const PROCESSED = '/api/events/processed'
+export const ADMIN = '/api/admin'
 export const SETTINGS = '/api/admin/settings'
 
 const key = (letter: string): string => `mr_${'0'.repeat(8)}_${letter.repeat(43)}`

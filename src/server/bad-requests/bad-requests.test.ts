@@ -8,6 +8,7 @@ import { useOnce } from '../../../test/support/use.ts'
 import { useRedis } from '../../../test/support/use-redis.ts'
 import type { Issue } from '../../core/errors.ts'
 import { keyItem } from '../../security/api-key.ts'
+import { ADMINISTRATION } from './admin.ts'
 import { BATCH, batch, event, GOOD_EVENT, KEYS, LIMITS, request, type BadRequest } from './bad-request.ts'
 import { BODIES } from './bodies.ts'
 import { CALLERS, DISGUISES, ISSUER } from './callers.ts'
@@ -23,6 +24,7 @@ const THEMES = {
   batches: BATCHES,
   'paths, queries and methods': TARGETS,
   settings: SETTINGS_CHANGES,
+  administration: ADMINISTRATION,
   callers: CALLERS,
   'the wire': FRAMING,
 }

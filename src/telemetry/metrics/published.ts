@@ -1,6 +1,7 @@
 import { MillraceError } from '../../core/errors.ts'
 import type { Metric } from '../../core/metric.ts'
 import type { StreamLog } from '../../core/stream-log.ts'
+import { wrapLog } from '../../core/wrap-log.ts'
 import { Counter } from './instruments.ts'
 
 /** Counts what is published, and what is not, where it is written: whoever publishes it. */
@@ -27,7 +28,7 @@ export class PublishCounters {
    * const bus = new Bus(counters.count(log))
    */
   count(log: StreamLog): StreamLog {
-    return {
+    return wrapLog(log, {
       append: async (stream, entries) => {
         try {
           const results = await log.append(stream, entries)
@@ -38,11 +39,7 @@ export class PublishCounters {
           throw error
         }
       },
-      read: (stream, after, limit, options) => log.read(stream, after, limit, options),
-      lastPosition: (stream) => log.lastPosition(stream),
-      deadLetterStream: (stream) => log.deadLetterStream(stream),
-      join: (membership) => log.join(membership),
-    }
+    })
   }
 
   #add(stream: string, results: readonly (string | MillraceError)[]): void {
