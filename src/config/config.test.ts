@@ -57,6 +57,7 @@ describe('defaults', () => {
       },
       roles: new Set(['api', 'worker', 'ingress', 'proxy', 'connector']),
       app: undefined,
+      backupDirectory: 'backups',
       stream: 'event-stream',
       redis: undefined,
       redisTls: {},
