@@ -29,6 +29,7 @@ export default defineConfig([
       'src/index.ts',
       'src/middleware/index.ts',
       'src/postgres/index.ts',
+      'src/rpc/index.ts',
       'src/security/index.ts',
       'src/testing/index.ts',
       'src/cli/main.ts',

@@ -1,7 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import type { Round, Servers } from './contender.ts'
+import type { Effort, Round, Servers } from './contender.ts'
 
 const MAIN = fileURLToPath(new URL('contender-main.ts', import.meta.url))
 
@@ -19,10 +19,9 @@ export class ContenderProcess {
     return process
   }
 
-  /** Answers the events per second. */
-  async run(round: Round): Promise<number> {
+  async run(round: Round): Promise<Effort> {
     this.#child.send(round)
-    return round.count / (await this.#answer())
+    return (await this.#answer()) as Effort
   }
 
   async stop(): Promise<void> {
@@ -32,15 +31,15 @@ export class ContenderProcess {
     await exited
   }
 
-  async #answer(): Promise<number> {
+  async #answer(): Promise<unknown> {
     const waiting = new AbortController()
     const { signal } = waiting
     const died = once(this.#child, 'exit', { signal }).then(() => {
       throw new Error('a contender died; its error is above')
     })
     try {
-      const [seconds] = (await Promise.race([once(this.#child, 'message', { signal }), died])) as [number]
-      return seconds
+      const [answer] = (await Promise.race([once(this.#child, 'message', { signal }), died])) as [unknown]
+      return answer
     } finally {
       died.catch(() => {})
       waiting.abort()

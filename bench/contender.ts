@@ -3,6 +3,17 @@ export interface Round {
   /** The name of the stream or queue; no other round has it. */
   name: string
   count: number
+  /** Where a backup goes that is wanted afterwards; else it is gone after the round. */
+  file?: string
+}
+
+/** What a round took. */
+export interface Effort {
+  seconds: number
+  /** Processor time of the contender's process. */
+  cpuSeconds: number
+  /** By how much its resident memory was ever larger than before the first round, in MB. */
+  growthMb: number
 }
 
 /**

@@ -1,9 +1,13 @@
 import { parseArgs } from 'node:util'
+import { measureLarge } from './admin/large.ts'
+import { LARGE, SMALL } from './admin/populate.ts'
+import { largeTable } from './admin/report.ts'
 import { measureHttp } from './http/measure.ts'
 import { measureMemory } from './memory.ts'
 import { race } from './race.ts'
-import { httpTable, memoryTable, scenarioTable } from './report.ts'
-import { scenarios } from './scenarios.ts'
+import { httpTable, memoryTable, rpcTable, scenarioTable } from './report.ts'
+import { measureRpc } from './rpc/measure.ts'
+import { LONG_WORK, scenarios } from './scenarios.ts'
 import { withServers } from './servers.ts'
 
 /* npm run bench [-- publish consume …] [--quick] [--json]: side by side on one Redis; see docs/performance.md. */
@@ -20,23 +24,37 @@ const rounds = flags.quick ? 1 : 7
 const growthEvents = flags.quick ? 50_000 : 1_000_000
 const all = scenarios(flags.quick ? 0.1 : 1)
 
-const known = [...Object.keys(all), 'http', 'memory']
+const known = [...Object.keys(all), 'admin', 'rpc', 'http', 'memory']
 const unknown = positionals.filter((name) => !known.includes(name))
 if (unknown.length > 0) {
   process.stderr.write(`there is no scenario ${unknown.join(', ')}; there are: ${known.join(', ')}\n`)
   process.exit(2)
 }
-const wanted = positionals.length > 0 ? positionals : known
+const named = positionals.length > 0 ? positionals : known
+const wanted = named.includes('admin') ? [...named, ...LONG_WORK] : named
 
 const results: Record<string, object> = {}
 const show = (table: string) => flags.json || process.stdout.write(`${table}\n\n`)
-const needsPostgres = ['audit', 'http', 'memory'].some((name) => wanted.includes(name))
+const needsPostgres = ['admin', 'audit', 'http', 'memory'].some((name) => wanted.includes(name))
 await withServers({ postgres: needsPostgres }, async (servers) => {
   for (const [name, scenario] of Object.entries(all)) {
     if (!wanted.includes(name)) continue
-    const rates = await race(name, scenario.entrants, servers, rounds)
-    results[name] = rates
-    show(scenarioTable(scenario, rates))
+    const speeds = await race(name, scenario.entrants, servers, Math.min(rounds, scenario.rounds ?? rounds))
+    results[name] = speeds
+    show(scenarioTable(scenario, speeds))
+  }
+  if (wanted.includes('admin')) {
+    const large = await measureLarge(servers, flags.quick ? SMALL : LARGE, {
+      runs: flags.quick ? 3 : 5,
+      seconds: flags.quick ? 2 : 5,
+    })
+    results['admin'] = large
+    show(largeTable(large))
+  }
+  if (wanted.includes('rpc')) {
+    const rpc = await measureRpc(servers, flags.quick ? 1 : 5, flags.quick ? 0.1 : 1)
+    results['rpc'] = rpc
+    show(rpcTable(rpc))
   }
   if (wanted.includes('http')) {
     const http = await measureHttp(servers, flags.quick ? 1 : 3, flags.quick ? 2 : 5)

@@ -1,11 +1,11 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fill } from './consume/stream.ts'
 import type { Servers } from './contender.ts'
 import { rawClient } from './raw.ts'
+import { residentMb } from './resident.ts'
 import { ServiceProcess } from './service-process.ts'
 
 /** What the process of a worker grew by while it took its events, from before the first one on, in MB. */
@@ -40,9 +40,6 @@ async function measureService(servers: Servers): Promise<Pick<Memory, 'restMb' |
     await service.stop()
   }
 }
-
-const residentMb = (pid: number): number =>
-  (Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) * 1_024) / 1e6
 
 async function measureGrowth({ redis }: Servers, events: number): Promise<Growth> {
   const client = await rawClient(redis)

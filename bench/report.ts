@@ -1,21 +1,34 @@
 import { BESIDE, type HttpSpeed, type RouteSpeed } from './http/measure.ts'
 import type { Memory } from './memory.ts'
+import type { Speed } from './race.ts'
+import { TOGETHER, type RpcSpeed } from './rpc/measure.ts'
 import type { Scenario } from './scenarios.ts'
 
-const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 })
+export const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 })
 
 /** A table for people: what each contender did, and how many times that Millrace did. */
-export function scenarioTable({ title, aims, floor }: Scenario, rates: Record<string, number>): string {
-  const own = rates['millrace']!
-  const rows = Object.entries(rates).map(([contender, rate]) => {
-    const measured = `  ${contender.padEnd(10)} ${whole.format(rate).padStart(9)} events/s`
-    if (contender === 'millrace') return measured + (floor ? against(own, '>=', floor, whole.format) : '')
-    const ratio = `   Millrace is ${(own / rate).toFixed(2).padStart(5)} x that`
+export function scenarioTable(scenario: Scenario, speeds: Record<string, Speed>): string {
+  const { title, aims, floor, unit = 'events' } = scenario
+  const own = speeds['millrace']!
+  const rows = Object.entries(speeds).map(([contender, { perSecond, cpuMicros }]) => {
+    const measured =
+      `  ${contender.padEnd(10)} ${whole.format(perSecond).padStart(9)} ${unit}/s` +
+      ` ${cpuMicros.toFixed(1).padStart(6)} µs of Node`
+    if (contender === 'millrace')
+      return measured + (floor ? against(perSecond, '>=', floor, whole.format) : '')
+    const ratio = own.perSecond / perSecond
     const aim = aims[contender]
-    return measured + ratio + (aim ? against(own / rate, '>=', aim, String) : '')
+    return `${measured}   Millrace is ${ratio.toFixed(2).padStart(5)} x that${aim ? against(ratio, '>=', aim, String) : ''}`
   })
-  return [title, ...rows].join('\n')
+  return [title, ...rows, ...growthRow(scenario, own)].join('\n')
 }
+
+const growthRow = ({ growthMb: aim }: Scenario, { growthMb }: Speed): string[] =>
+  aim === undefined
+    ? []
+    : [
+        `  at its peak ${growthMb.toFixed(0)} MB more than before${against(growthMb, '<', aim, (mb) => `${mb} MB`)}`,
+      ]
 
 export function memoryTable(memory: Memory, events: number): string {
   const row = (what: string, value: number, unit: string, aim: number) =>
@@ -25,6 +38,27 @@ export function memoryTable(memory: Memory, events: number): string {
     row('service at rest, resident', memory.restMb, 'MB', 130),
     row('start to ready', memory.readySeconds, 's', 3),
     row(`${whole.format(events)} events through a worker add`, memory.growthMb, 'MB', 50),
+  ].join('\n')
+}
+
+/** A request and its reply, both ends in one process, beside the shortest by hand and a loop that polls. */
+export function rpcTable({ alone, together }: RpcSpeed): string {
+  const ms = ({ p50 }: { p50: number }) => `p50 ${p50.toFixed(3).padStart(8)} ms`
+  const rate = ({ perSecond }: { perSecond: number }) =>
+    `${whole.format(perSecond).padStart(9)} round trips/s`
+  const longer = alone.millrace.p50 / alone.raw.p50
+  const faster = together.millrace.perSecond / together.raw.perSecond
+  const shorter = alone.polling.p50 / alone.millrace.p50
+  return [
+    'Request and reply: beside two blocked readers by hand, and a loop that polls every 100 ms',
+    '  one at a time',
+    `    millrace ${ms(alone.millrace)}`,
+    `    raw      ${ms(alone.raw)}   Millrace takes ${longer.toFixed(2)} x that${against(longer, '<', 1.5, String)}`,
+    `    polling  ${ms(alone.polling)}   Millrace is ${shorter.toFixed(0)} x as fast${against(shorter, '>=', 20, String)}`,
+    `  ${TOGETHER} at a time`,
+    `    millrace ${rate(together.millrace)}`,
+    `    raw      ${rate(together.raw)}   Millrace is ${faster.toFixed(2)} x that${against(faster, '>=', 0.7, String)}`,
+    `    polling  ${rate(together.polling)}`,
   ].join('\n')
 }
 
@@ -59,7 +93,13 @@ function routeRows(
   ]
 }
 
-function against(value: number, sign: '<' | '>=', aim: number, format: (aim: number) => string): string {
+/** The aim, and whether it was met. */
+export function against(
+  value: number,
+  sign: '<' | '>=',
+  aim: number,
+  format: (aim: number) => string,
+): string {
   const met = sign === '<' ? value < aim : value >= aim
   return `   aim ${sign} ${format(aim)}: ${met ? 'met' : 'MISSED'}`
 }

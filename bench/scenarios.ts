@@ -7,6 +7,12 @@ export interface Scenario {
   aims: Readonly<Record<string, number>>
   /** What Millrace aims at in events per second, where there is nobody to compare with. */
   floor?: number
+  /** What its events are called where they are none. */
+  unit?: 'entries'
+  /** Where each takes long (7). */
+  rounds?: number
+  /** By how much its process may grow at most, in MB. */
+  growthMb?: number
 }
 
 const entrant = (scenario: string, name: string, count: number): Entrant => ({
@@ -18,6 +24,8 @@ const entrant = (scenario: string, name: string, count: number): Entrant => ({
 /** By their names on the command line and in JSON. @param scale 1 for a run that counts, less for a quick look */
 export function scenarios(scale: number): Record<string, Scenario> {
   const events = (count: number) => Math.round(count * scale)
+  // Long work of fewer would be over before it runs evenly.
+  const entries = events(1_000_000) * (scale < 1 ? 2 : 1)
   return {
     publish: {
       title: 'Publishing in batches, 1,000 events on their way at any time',
@@ -61,5 +69,22 @@ export function scenarios(scale: number): Record<string, Scenario> {
       aims: {},
       floor: 15_000,
     },
+    backup: long('backup', 'Backup: a stream into a compressed file', entries, 100_000),
+    restore: long('restore', 'Restore: a compressed file into a stream', entries, 60_000),
+    replay: long('replay', 'Replay: a stream delivered again to one group, no rate', entries, 50_000),
   }
 }
+
+/** Long work of operators, on entries of about 120 bytes. */
+const long = (name: string, title: string, count: number, floor: number): Scenario => ({
+  title,
+  entrants: [entrant(name, 'millrace', count), entrant(name, 'raw', count)],
+  aims: {},
+  floor,
+  unit: 'entries',
+  rounds: 3,
+  growthMb: 200,
+})
+
+/** The scenarios that `admin` stands for on the command line, beside a large Redis. */
+export const LONG_WORK = ['backup', 'restore', 'replay']

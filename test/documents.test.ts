@@ -104,6 +104,8 @@ describe('the links of the documents', () => {
     'docs/operations.md',
     'docs/performance.md',
     'docs/recovery.md',
+    'docs/command-line.md',
+    'docs/load-testing.md',
   ]
   const links = files.flatMap((file) =>
     [...read(file).matchAll(/\]\((?!https?:)([^)#]+)/g)].map((match) => ({ file, target: match[1]! })),

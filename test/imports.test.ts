@@ -23,7 +23,8 @@ const ALLOWED: Record<string, Record<string, string>> = {
   schedule: {},
   jobs: {},
   backup: {},
-  rpc: {},
+  rpc: { worker: 'a responder is a worker on the stream of requests' },
+  load: {},
   bus: {
     redis: '`connect` puts the log on Redis under a bus',
     worker: '`consume` runs a worker',
@@ -31,6 +32,7 @@ const ALLOWED: Record<string, Record<string, string>> = {
     retention: '`retain` applies a policy while a bus is open',
     jobs: '`jobs` runs long work while a bus is open',
     backup: 'backup and restore are jobs',
+    rpc: 'requests and replies are part of a bus',
   },
   app: {
     bus: 'handlers are dispatched by type as on the bus',
@@ -46,6 +48,7 @@ const ALLOWED: Record<string, Record<string, string>> = {
       'config',
       'engines',
       'jobs',
+      'load',
       'middleware',
       'postgres',
       'redis',

@@ -28,7 +28,7 @@ export async function load(
     duration: seconds,
     ...(perSecond !== undefined && { overallRate: perSecond }),
     ...(body === undefined
-      ? { method: 'GET' }
+      ? { method: 'GET', ...(headers && { headers }) }
       : {
           method: 'POST',
           body: JSON.stringify(body),

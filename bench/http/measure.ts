@@ -1,5 +1,4 @@
 import { fork, type ChildProcess } from 'node:child_process'
-import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { createClient } from '@redis/client'
@@ -8,6 +7,7 @@ import { ORDER_TYPE, orders } from '../payload.ts'
 import { median } from '../race.ts'
 import { ServiceProcess } from '../service-process.ts'
 import { load, type Load, type Requests } from './load.ts'
+import { underLoad } from './under-load.ts'
 
 /** A route of the service, and the same of the bare one: medians of the rounds. */
 export interface RouteSpeed {
@@ -27,18 +27,7 @@ export interface HttpSpeed {
 const BATCH = 100
 /** Less than the machine can do: what is asked beside it waits for its turn, not for the machine. */
 export const BESIDE = 2_000
-const KEY = `mr_bench_${'k'.repeat(43)}`
-/** Everything is on but the rate limit, which would be what is measured. One role, as it would be deployed under load. */
-const ENV = {
-  ENVIRONMENT: 'staging',
-  HOST: '127.0.0.1',
-  ROLES: 'api',
-  API_KEYS: `bench:publish:${createHash('sha256').update(KEY).digest('hex')}`,
-  RATE_LIMIT_MAX: '0',
-  LOG_FORMAT: 'json',
-}
-
-const headers = { 'x-api-key': KEY }
+const { env, headers } = underLoad('publish')
 const event = (payload: unknown) => ({ streamName: 'bench:http', eventType: ORDER_TYPE, payload })
 const CUSTOM: Requests = { path: '/api/events/custom', body: event(orders(1)[0]), headers }
 const BATCHES: Requests = { path: '/api/events/batch', body: { events: orders(BATCH).map(event) }, headers }
@@ -47,7 +36,7 @@ const BATCHES: Requests = { path: '/api/events/batch', body: { events: orders(BA
 export async function measureHttp(servers: Servers, rounds: number, seconds: number): Promise<HttpSpeed> {
   const redis = await createClient({ url: servers.redis }).connect()
   const bare = await startBare(servers)
-  const service = await ServiceProcess.start(servers, ENV)
+  const service = await ServiceProcess.start(servers, env)
   try {
     const compare = async (requests: Requests, events: number): Promise<RouteSpeed> => {
       const loads: Record<'millrace' | 'bare', Load[]> = { millrace: [], bare: [] }

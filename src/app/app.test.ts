@@ -20,6 +20,8 @@ test('an app has the streams and groups that it declares', () => {
     metrics: [],
     middleware: [],
     retention: [],
+    routes: [],
+    migrations: [],
     personalFields: [],
   })
 })

@@ -1,24 +1,25 @@
-import { groupHandler, type GroupOptions as BusGroupOptions } from '../bus/group-handler.ts'
-import type { HandlerKey, Handlers } from '../bus/handlers.ts'
-import type { Handler } from '../core/delivery.ts'
-import { InvalidError, MillraceError, type Issue } from '../core/errors.ts'
+import { collectIssues, InvalidError, type Issue } from '../core/errors.ts'
 import type { Metric } from '../core/metric.ts'
 import { checkFunctions, type PublishMiddleware } from '../core/pipeline.ts'
 import { resolveRetention, type RetentionPolicy } from '../core/retention-policy.ts'
-import type { Schemas, StreamDeclaration, TypeOf } from '../core/stream.ts'
+import type { RouteDeclaration } from '../core/route.ts'
+import type { StreamDeclaration } from '../core/stream.ts'
 import type { JobDeclaration } from '../schedule/job.ts'
 import { refuseTwice as refuseJobsTwice } from '../schedule/unique-names.ts'
-import type { WorkerOptions } from '../worker/worker-options.ts'
+import type { GroupDeclaration } from './handle.ts'
+import { migrationIssues, type MigrationDeclaration } from './migration.ts'
 
-/** A group of an app: which stream it consumes, how, and with what. */
-export interface GroupDeclaration {
-  readonly stream: string
-  readonly options: Omit<WorkerOptions, 'stream' | 'handler'>
-  readonly handler: Handler
-}
-
-/** The service gives each consumer its name, its log and its audit trail. */
-export type GroupOptions = Omit<BusGroupOptions, 'consumer' | 'audit' | 'log'>
+export {
+  handle,
+  handleBatch,
+  handleOnce,
+  type AppHandlers,
+  type BatchGroupOptions,
+  type GroupDeclaration,
+  type GroupOptions,
+} from './handle.ts'
+export { route, type AnswerOf, type RouteLine, type RouteOptions } from './route.ts'
+export type { MigrationDeclaration } from './migration.ts'
 
 /** What is kept of a stream; the groups of the app count as declared. */
 export interface StreamRetention {
@@ -31,6 +32,13 @@ export interface App {
   readonly streams: readonly StreamDeclaration[]
   /** The first group of a stream is its main one: it decides when the audit trail calls an entry processed. */
   readonly handlers: readonly GroupDeclaration[]
+  /** What it answers over HTTP beside the service's own routes. */
+  readonly routes: readonly RouteDeclaration[]
+  /**
+   * Its tables, in the order in which they are made: each step once, whatever number of instances start, after those of
+   * Millrace. A step that ran never changes.
+   */
+  readonly migrations: readonly MigrationDeclaration[]
   readonly jobs: readonly JobDeclaration[]
   /** What everything goes through that the service publishes, such as encryption. */
   readonly middleware: readonly PublishMiddleware[]
@@ -45,56 +53,44 @@ export interface App {
 }
 
 /**
- * Declares a group with typed handlers.
- *
- * @example
- * const mailer = handle(users, { group: 'mailer' }, { 'user.created': async ({ event }) => send(event.data.email) })
- */
-export function handle<S extends Schemas, K extends HandlerKey<S> = TypeOf<S> | '*'>(
-  stream: StreamDeclaration<S>,
-  options: GroupOptions,
-  handlers: Handlers<S, K>,
-): GroupDeclaration {
-  const { handler, workerOptions } = groupHandler(stream, options, handlers)
-  return { stream: stream.name, options: workerOptions, handler }
-}
-
-/**
  * Declares an app module, for `millrace serve` to run.
  *
- * @throws MillraceError `CONFIGURATION_INVALID` when a part is no list, or none of an app; when one stream, group, metric or
- *   job is declared twice, or retention is impossible
+ * @throws InvalidError `CONFIGURATION_INVALID` with every mistake: a part that is no list, or none of an app; a stream,
+ *   group, route, migration, metric or job that is declared twice; retention that is impossible
+ * @example
+ * export default defineApp({
+ *   streams: [users],
+ *   migrations: [{ name: '001-users', sql: 'CREATE TABLE users (id uuid PRIMARY KEY, email text UNIQUE NOT NULL)' }],
+ *   routes: [createUser, getUser],
+ *   handlers: [handle(users, { group: 'mailer' }, { 'user.created': ({ event }) => welcome(event.data.email) })],
+ * })
  */
 export function defineApp(app: Partial<App>): App {
-  checkParts(app)
+  refuse(partIssues(app))
   const { streams = [], handlers = [], jobs = [], middleware = [], retention = [] } = app
-  const { metrics = [], personalFields = [] } = app
-  refuseTwice(
-    'stream',
-    streams.map(({ name }) => quote(name)),
-  )
-  refuseTwice(
-    'group',
-    handlers.map(({ stream, options: { group } }) => `${quote(group)} on ${quote(stream)}`),
-  )
-  refuseTwice(
-    'retention of',
-    retention.map(({ stream }) => quote(stream)),
-  )
-  refuseTwice(
-    'metric',
-    metrics.map(({ name }) => quote(name)),
-  )
-  refuseJobsTwice(jobs)
-  for (const declaration of retention) resolveRetention(declaration)
-  checkFunctions('middleware', middleware)
-  checkPersonalFields(personalFields)
-  return { streams, handlers, jobs, middleware, retention, metrics, personalFields }
+  const { routes = [], migrations = [], metrics = [], personalFields = [] } = app
+  const whole = {
+    streams,
+    handlers,
+    routes,
+    migrations,
+    jobs,
+    middleware,
+    retention,
+    metrics,
+    personalFields,
+  }
+  const issues = shapeIssues(whole)
+  // What has another shape has no name to compare.
+  refuse(issues.length > 0 ? issues : [...twiceIssues(whole), ...othersIssues(whole)])
+  return whole
 }
 
 const PARTS: readonly string[] = [
   'streams',
   'handlers',
+  'routes',
+  'migrations',
   'jobs',
   'middleware',
   'retention',
@@ -103,29 +99,62 @@ const PARTS: readonly string[] = [
 ] satisfies (keyof App)[]
 
 /** No compiler looks at an app module in JavaScript: a part by another name would be left out without a word. */
-function checkParts(app: Readonly<Record<string, unknown>>): void {
-  const issues: Issue[] = []
-  for (const [path, part] of Object.entries(app)) {
-    if (!PARTS.includes(path))
-      issues.push({ path, message: `is no part of an app; wanted: ${PARTS.join(', ')}` })
-    else if (part !== undefined && !isList(part))
-      issues.push({ path, message: 'must be a list of declarations' })
-  }
-  refuse(issues)
+function partIssues(app: Readonly<Record<string, unknown>>): Issue[] {
+  return Object.entries(app).flatMap(([path, part]) => {
+    if (!PARTS.includes(path)) return [{ path, message: `is no part of an app; wanted: ${PARTS.join(', ')}` }]
+    return part === undefined || isList(part) ? [] : [{ path, message: 'must be a list of declarations' }]
+  })
 }
 
 const isList = (part: unknown): boolean =>
   Array.isArray(part) && part.every((item) => item !== null && item !== undefined)
 
+function shapeIssues({ handlers, routes, migrations, personalFields }: App): Issue[] {
+  const madeBy = (part: string, all: readonly object[], method: string, makers: string) =>
+    [...all.entries()]
+      .filter(([, one]) => typeof (one as Record<string, unknown>)[method] !== 'function')
+      .map(([index]) => ({ path: `${part}.${index}`, message: `must be made by ${makers}` }))
+  return [
+    ...madeBy('handlers', handlers, 'bind', 'handle, handleOnce or handleBatch'),
+    ...madeBy('routes', routes, 'handle', 'route'),
+    ...migrationIssues(migrations),
+    ...personalFieldIssues(personalFields),
+  ]
+}
+
 /** A mistake here would show in a log what nobody may see, so it is told at once. */
-function checkPersonalFields(fields: readonly unknown[]): void {
-  const issues = [...fields.entries()]
+const personalFieldIssues = (fields: readonly unknown[]): Issue[] =>
+  [...fields.entries()]
     .filter(([, field]) => typeof field !== 'string' || field.split('.').includes(''))
     .map(([index, field]) => ({
       path: `personalFields.${index}`,
       message: `must be a name or a path such as "user.phone", not ${JSON.stringify(field)}`,
     }))
-  refuse(issues)
+
+function twiceIssues({ streams, handlers, routes, migrations, retention, metrics }: App): Issue[] {
+  const groups = handlers.map(({ stream, options: { group } }) => `${quote(group)} on ${quote(stream)}`)
+  // However its parameters are called, it is the same route.
+  const lines = routes.map(({ method, path }) => quote(`${method} ${path.replaceAll(/:\w+/g, ':')}`))
+  return [
+    ...twice('streams', 'stream', namesOf(streams)),
+    ...twice('handlers', 'group', groups),
+    ...twice('routes', 'route', lines),
+    ...twice('migrations', 'migration', namesOf(migrations)),
+    ...twice(
+      'retention',
+      'retention of',
+      retention.map(({ stream }) => quote(stream)),
+    ),
+    ...twice('metrics', 'metric', namesOf(metrics)),
+  ]
+}
+
+function othersIssues({ jobs, middleware, retention }: App): Issue[] {
+  const issues: Issue[] = []
+  collectIssues(issues, () => refuseJobsTwice(jobs), 'jobs')
+  for (const declaration of retention) collectIssues(issues, () => resolveRetention(declaration), 'retention')
+  collectIssues(issues, () => checkFunctions('middleware', middleware), 'middleware')
+  return issues
 }
 
 function refuse(issues: readonly Issue[]): void {
@@ -135,9 +164,9 @@ function refuse(issues: readonly Issue[]): void {
 
 /** Unambiguous, whatever a name contains. */
 const quote = (name: string) => JSON.stringify(name)
+const namesOf = (all: readonly { name: string }[]): string[] => all.map(({ name }) => quote(name))
 
-function refuseTwice(what: string, names: readonly string[]): void {
-  const twice = names.find((name, index) => names.indexOf(name) !== index)
-  if (twice !== undefined)
-    throw new MillraceError('CONFIGURATION_INVALID', `the app declares the ${what} ${twice} twice`)
+function twice(path: string, what: string, names: readonly string[]): Issue[] {
+  const again = new Set(names.filter((name, index) => names.indexOf(name) !== index))
+  return [...again].map((name) => ({ path, message: `has the ${what} ${name} twice` }))
 }

@@ -4,10 +4,16 @@ import type { NewEvent } from '../core/event.ts'
 import type { Jobs, JobWork } from '../core/jobs.ts'
 import type { Operations } from '../core/operations.ts'
 import type { RetentionDeclaration } from '../core/retention-policy.ts'
-import { noLog, type Log } from '../core/service.ts'
+import type { RpcFigures, RpcLog, RpcTimes } from '../core/rpc.ts'
+import { noLog, type Log, type Service } from '../core/service.ts'
 import type { StreamLog } from '../core/stream-log.ts'
 import { tracedLog } from '../core/traced-log.ts'
 import type { DataIn, NewEventOf, Schemas, StreamDeclaration, TypeOf } from '../core/stream.ts'
+import type { GatherOptions, RequestOptions } from '../rpc/ask.ts'
+import type { Answer, ContractOf, ReplyOut, RequestIn } from '../rpc/contract.ts'
+import type { ReplyOptions } from '../rpc/reply-options.ts'
+import { RpcClient, type ReplyHandler } from '../rpc/rpc-client.ts'
+import type { GatheredReply } from '../rpc/rpc-error.ts'
 import type { JobDeclaration } from '../schedule/job.ts'
 import { jobGroup } from '../schedule/job-group.ts'
 import { MultiStreamWorker, type MultiStreamOptions } from '../worker/multi-stream-worker.ts'
@@ -34,6 +40,10 @@ export interface BusOptions extends PublisherOptions {
   log?: Log
   /** What can be done beside publishing and consuming; without it there is no scheduling, retention or redrive. */
   operations?: Operations
+  /** What requests and replies need of the log; without it there are none. */
+  rpc?: RpcLog
+  /** Takes how long requests took. */
+  rpcTimes?: RpcTimes
   /** What jobs can do beside what needs `operations` alone: backup and restore, on Redis. */
   works?: () => readonly JobWork[]
   /** Ends the log when the bus is closed; leave it out for a log that others use too. */
@@ -55,6 +65,7 @@ export class Bus {
   readonly #publisher: Publisher
   readonly #background: Background | undefined
   readonly #workers = new Set<Stoppable>()
+  readonly #rpc: RpcClient | undefined
 
   constructor(log: StreamLog, options: BusOptions = {}) {
     this.log = log
@@ -62,6 +73,14 @@ export class Bus {
     this.#publisher = new Publisher(log, options)
     const { operations, log: lines = noLog, works } = options
     this.#background = operations && new Background(operations, lines, works)
+    const { rpc, rpcTimes: times, tracing, maxEventBytes: maxBytes } = options
+    const calls = {
+      log: options.log ?? noLog,
+      tracing,
+      ...(times && { times }),
+      ...(maxBytes && { maxBytes }),
+    }
+    this.#rpc = rpc && new RpcClient(log, rpc, calls)
   }
 
   /**
@@ -226,6 +245,62 @@ export class Bus {
     this.#background.retain(declaration)
   }
 
+  /**
+   * Asks by a contract (see `rpc` of `millrace/rpc`), and answers the reply. The request carries its time-out: no handler
+   * begins it when that is over.
+   *
+   * @example
+   * const { temperature } = await bus.request(weather, { city: 'New York' }, { timeout: 5_000 })
+   *
+   * @throws InvalidError `EVENT_INVALID` for a request that does not fit; RpcError for what the contract declares;
+   *   MillraceError `RPC_TIMEOUT`, `RPC_FAILED` where the handler failed otherwise, `RPC_CANCELLED`, `RPC_BUSY`, and
+   *   `RPC_INTERRUPTED` when the bus was closed meanwhile
+   */
+  async request<C extends ContractOf<'one'>>(
+    contract: C,
+    data: RequestIn<C>,
+    options?: RequestOptions,
+  ): Promise<ReplyOut<C>> {
+    return this.#calls.request(contract, data, options)
+  }
+
+  /** Asks for many parts, which come as they are made; see {@link RpcClient.requestParts}. */
+  requestParts<C extends ContractOf<'parts'>>(
+    contract: C,
+    data: RequestIn<C>,
+    options?: RequestOptions,
+  ): AsyncGenerator<ReplyOut<C>, void> {
+    return this.#calls.requestParts(contract, data, options)
+  }
+
+  /** Asks all responders, and answers the first replies; see {@link RpcClient.gather}. */
+  async gather<C extends ContractOf<'all'>>(
+    contract: C,
+    data: RequestIn<C>,
+    options: GatherOptions,
+  ): Promise<GatheredReply<ReplyOut<C>>[]> {
+    return this.#calls.gather(contract, data, options)
+  }
+
+  /**
+   * Answers requests of a contract; resolves when it does. `close` stops it, or its own `stop`.
+   *
+   * @example
+   * await bus.reply(weather, { terminals: 5 }, async ({ city }, { signal }) => forecast(city, signal))
+   */
+  async reply<C extends ContractOf<Answer>>(
+    contract: C,
+    options: ReplyOptions,
+    handler: ReplyHandler<C>,
+  ): Promise<Service> {
+    return this.#calls.reply(contract, options, handler)
+  }
+
+  /** What is pending, running, late and expired of requests and replies, by stream. */
+  get rpcFigures(): readonly RpcFigures[] {
+    return this.#rpc?.figures ?? []
+  }
+
   /** Reads a stream without a group; see {@link tail}. */
   tail(stream: string | StreamDeclaration, options?: TailOptions): AsyncGenerator<TailedEntry> {
     return tail(this.log, typeof stream === 'string' ? stream : stream.name, options)
@@ -233,7 +308,8 @@ export class Bus {
 
   /** Stops its workers, waits for what is being published, and ends the connections. */
   async close(deadlineMs = CLOSE_DEADLINE_MS): Promise<void> {
-    await Promise.all([...this.#workers].map((worker) => worker.stop(deadlineMs)))
+    const calls = this.#rpc?.close(deadlineMs)
+    await Promise.all([calls, ...[...this.#workers].map((worker) => worker.stop(deadlineMs))])
     await this.#background?.close(deadlineMs)
     await this.#options.closeLog?.()
   }
@@ -248,6 +324,12 @@ export class Bus {
       throw error
     })
     return worker
+  }
+
+  get #calls(): RpcClient {
+    if (this.#rpc) return this.#rpc
+    const message = 'this log has no requests and replies; connect to Redis for them'
+    throw new MillraceError('CONFIGURATION_INVALID', message)
   }
 
   /** Where there is tracing, with spans of what is received and settled. */

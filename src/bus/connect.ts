@@ -18,6 +18,7 @@ export async function connect(options: RedisLogOptions & PublisherOptions): Prom
   return new Bus(log, {
     ...options,
     operations: log.operations,
+    rpc: log.rpc,
     works: () => backups.works,
     closeLog: async () => {
       await backups.close()

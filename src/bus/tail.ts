@@ -1,5 +1,5 @@
 import { decodeEntry } from '../core/codec.ts'
-import { MAX_REPLY_SIZE, sizeOf } from '../core/entry-size.ts'
+import { pageAfter } from '../core/entry-size.ts'
 import { MillraceError } from '../core/errors.ts'
 import type { Event } from '../core/event.ts'
 import { pause } from '../core/pause.ts'
@@ -55,7 +55,7 @@ export async function* tail(
       after = entry.position
     }
     if (!follow && entries.length < page) return
-    page = nextPage(page, entries)
+    page = pageAfter(page, entries, MAX_PAGE)
   }
 }
 
@@ -67,14 +67,6 @@ async function waitOut(error: MillraceError, signal: AbortSignal): Promise<Entry
 }
 
 const PASSING: ReadonlySet<string> = new Set(['REDIS_UNAVAILABLE', 'REDIS_UNCERTAIN', 'REDIS_REFUSED'])
-
-/** How many entries to ask for next: as many as fit into a reply, if they are as large as these. */
-function nextPage(page: number, entries: readonly Entry[]): number {
-  let size = 0
-  for (const { fields } of entries) size += sizeOf(fields)
-  const fits = size === 0 ? 2 * page : Math.floor((MAX_REPLY_SIZE * entries.length) / size)
-  return Math.max(1, Math.min(fits, 2 * page, MAX_PAGE))
-}
 
 async function firstPosition(log: StreamLog, stream: string, from: string): Promise<string> {
   if (from === '$') return log.lastPosition(stream)

@@ -7,13 +7,15 @@ export interface Io {
   stderr: Screen
   env: NodeJS.ProcessEnv
   cwd: string
-  /** Aborted when the user has had enough. */
+  /** Aborted when the user has had enough; with NO_READER where that is since nobody reads what is written. */
   signal: AbortSignal
   /** Calls back whenever a service is told to read its configuration again (SIGHUP). */
   onHangUp?(listener: () => void): void
   /** Calls back with a fault that nobody caught, such as one in a timer of an app; the process ends when it returns. */
   onCrash?(listener: (fault: unknown) => void): void
 }
+
+export const NO_READER = 'nobody reads the output any more'
 
 /** Where text goes, which may be a terminal of some size; that is told by the event `resize` when it changes. */
 export type Screen = NodeJS.WritableStream & { isTTY?: boolean; columns?: number; rows?: number }

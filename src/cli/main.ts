@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { constants } from 'node:os'
 import { EXIT } from './exit.ts'
+import { NO_READER } from './io.ts'
 import { run } from './program.ts'
 
 /** One Ctrl-C can reach us twice, from the terminal and from whoever started us; a person takes longer, in ms. */
@@ -22,7 +23,7 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) {
 // Whoever reads our output may leave before its end, as `head` does.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error
-  stop.abort()
+  stop.abort(NO_READER)
 })
 
 process.exitCode = await run(

@@ -13,6 +13,7 @@ import { addGroupCommands } from './group/commands.ts'
 import { say, type Io } from './io.ts'
 import { addJobCommands } from './job/commands.ts'
 import { addKeyCommands } from './key/commands.ts'
+import { addLoadCommands } from './load/commands.ts'
 import { VERSION } from './package-info.ts'
 import { addPendingCommands } from './pending/commands.ts'
 import { addPublishCommand } from './publish/commands.ts'
@@ -38,6 +39,7 @@ const COMMANDS: readonly ((program: Command, context: CommandContext) => void)[]
   addBackupCommands,
   addJobCommands,
   addKeyCommands,
+  addLoadCommands,
   addConfigCommands,
   addDoctorCommand,
   addCompletionCommands,

@@ -5,7 +5,7 @@ import type { KeyRing } from '../middleware/key-ring.ts'
 import type { RedisStreamLog } from '../redis/redis-log.ts'
 import { CommandError } from './exit.ts'
 import { given } from './given.ts'
-import { say, type Io } from './io.ts'
+import { NO_READER, say, type Io } from './io.ts'
 import { withRedis, type RedisFlags } from './with-redis.ts'
 
 /** What an operator's command works with. */
@@ -57,8 +57,10 @@ export async function withOperations(
 /** What was begun ends with its connection, which is closed next. */
 async function unlessStopped(work: Promise<void>, signal: AbortSignal): Promise<void> {
   let stop = () => {}
-  const stopped = new Promise<void>((_, reject) => {
-    stop = () => reject(new CommandError('stopped before it was done'))
+  const stopped = new Promise<void>((resolve, reject) => {
+    // Who reads no more has got what was wanted.
+    stop = () =>
+      signal.reason === NO_READER ? resolve() : reject(new CommandError('stopped before it was done'))
     if (signal.aborted) stop()
     else signal.addEventListener('abort', stop, { once: true })
   })

@@ -13,7 +13,11 @@ export interface GroupControl {
    * @throws MillraceError `UNKNOWN_GROUP`, `NAME_INVALID`
    */
   pause(stream: string, group: string, operator?: Operator): Promise<boolean>
-  /** Ends a pause, within a second for all members; answers whether there was one. */
+  /**
+   * Ends a pause, within a second for all members; answers whether there was one.
+   *
+   * @throws MillraceError `UNKNOWN_GROUP`, `NAME_INVALID`
+   */
   resume(stream: string, group: string, operator?: Operator): Promise<boolean>
   /** In ms since 1970, by the clock of the server; undefined while the group is not paused. */
   pausedSince(stream: string, group: string): Promise<number | undefined>

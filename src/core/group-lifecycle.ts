@@ -34,8 +34,9 @@ export interface GroupLifecycle {
    *
    * It is one step however much is pending, since half a group would be worse: about 10 ms for 200000 entries.
    *
-   * @throws MillraceError `UNKNOWN_STREAM`, `UNKNOWN_GROUP`; `GROUP_BUSY` where consumers live, unless with `force`, in a
-   *   dry run as well
+   * A dry run answers who lives, where they would keep it from being deleted.
+   *
+   * @throws MillraceError `UNKNOWN_STREAM`, `UNKNOWN_GROUP`; `GROUP_BUSY` where consumers live, unless with `force`
    */
   delete(
     stream: string,

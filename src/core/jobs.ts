@@ -98,7 +98,10 @@ export interface Jobs {
   /** Newest first. A page may hold fewer than asked for, even none, and yet `next`. */
   list(filter?: JobFilter, page?: JobPage): Promise<{ jobs: Job[]; next?: string }>
   get(id: string): Promise<Job>
-  /** Ends it between two steps; what was done stays done. Answers how it stands, which may be `running` a while yet. */
+  /**
+   * Ends it between two steps; what was done stays done. Answers how it stands, which may be `running` a while yet. One
+   * that failed lets go of what it kept from being trimmed.
+   */
   cancel(id: string, operator: Operator): Promise<Job>
   /** Takes up a job that was interrupted, was cancelled or failed, where it was. */
   resume(id: string, operator: Operator): Promise<Job>
@@ -147,4 +150,6 @@ export interface JobWork<P extends Readonly<Record<string, unknown>> = Readonly<
    * it is called again, with what was last given to `checkpoint`.
    */
   run(params: P, run: JobRun): Promise<Readonly<Record<string, unknown>>>
+  /** It was cancelled while nobody ran it: lets go of what would only be needed to go on soon, as `run` does. */
+  letGo?(params: P, id: string): Promise<void>
 }

@@ -75,14 +75,16 @@ export interface Replays {
    * Resolves when it is done, stopped by `signal`, or left as `running`. After an error it is still `running` and what it needs is kept:
    * call again to go on, or `abandon` it.
    *
-   * `UNKNOWN_STREAM`, `UNKNOWN_GROUP`; `REPLAY_CONFLICT` when the name is that of another replay, or the stream that it
-   * was to create is there.
+   * `UNKNOWN_STREAM`, `UNKNOWN_GROUP`; `GROUP_FOREIGN` for a group for which other software reads; `REPLAY_CONFLICT` when
+   * the name is that of another replay, or the stream that it was to create is there, or was deleted meanwhile.
    */
   replay(request: ReplayRequest): Promise<ReplayProgress>
   /** How much a replay of the range would copy. `UNKNOWN_STREAM` when there is no such stream. */
   count(range: ReplayRange): Promise<RangeCount>
   /** How a replay stands; undefined for a name that is not known, and 7 days after its end. */
   progress(stream: string, name: string): Promise<ReplayProgress | undefined>
+  /** Lets go of what a replay that nobody runs needs: it may be trimmed then. What is left of it can be gone on with. */
+  letGo(stream: string, name: string): Promise<void>
   /** Forgets a replay and lets go of what it needs; one that runs stops. Answers whether there was one. */
   abandon(stream: string, name: string, operator: Operator): Promise<boolean>
 }

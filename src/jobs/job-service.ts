@@ -81,8 +81,10 @@ export class JobService implements Jobs {
     return this.#store.get(id)
   }
 
-  cancel(id: string, operator: Operator): Promise<Job> {
-    return this.#store.cancel(id, operator)
+  async cancel(id: string, operator: Operator): Promise<Job> {
+    const job = await this.#store.cancel(id, operator)
+    if (job.state === 'cancelled') await this.#works.get(job.kind)?.letGo?.(job.params, id)
+    return job
   }
 
   async resume(id: string, operator: Operator): Promise<Job> {

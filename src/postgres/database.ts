@@ -3,7 +3,7 @@ import { MillraceError } from '../core/errors.ts'
 import type { TlsSource } from '../core/tls.ts'
 import { checkTls, connectionsTo, type ConnectionMaker } from './database-connections.ts'
 import { toDatabaseError } from './database-errors.ts'
-import { keepListening, type ConnectionPool } from './transaction.ts'
+import { keepListening, type ConnectionPool, type QueryResult } from './transaction.ts'
 
 export interface DatabaseOptions {
   /** `postgres://user:password@host:port/database`. */
@@ -50,12 +50,15 @@ export class Database implements ConnectionPool {
   }
 
   /** Statements run beside each other, each on a connection of its own. */
-  readonly query: Query = async <Row extends object>(text: string, values?: unknown[]) => {
+  readonly query: Query = async <Row extends object>(text: string, values?: unknown[]) =>
+    (await this.run<Row>(text, values)).rows
+
+  /** The same, with how many rows it touched. */
+  async run<Row extends object>(text: string, values?: unknown[]): Promise<QueryResult<Row>> {
     if (this.#closing) throw new MillraceError('CLOSED', 'the database was closed')
     try {
       // Not by a client checked out: the pool discards a connection whose statement failed, also a half-open one.
-      const { rows } = await this.#pool.query<Row>(text, values)
-      return rows
+      return await this.#pool.query<Row>(text, values)
     } catch (cause) {
       throw this.#explain(cause)
     }

@@ -59,11 +59,12 @@ export class Inbox {
    *   `pg` of your own, for handlers that share its settings
    * @throws InvalidError `CONFIGURATION_INVALID`
    */
-  constructor(pool: ConnectionPool, { maxTransactions = 8, log = noLog, tracing }: InboxOptions = {}) {
+  constructor(pool: ConnectionPool, options: InboxOptions & { permits?: Permits } = {}) {
+    const { maxTransactions = 8, permits, log = noLog, tracing } = options
     requireCounts('the inbox can not work like this', { maxTransactions }, ['maxTransactions'])
     this.#pool = pool
     keepListening(pool)
-    this.#permits = new Permits(maxTransactions)
+    this.#permits = permits ?? new Permits(maxTransactions)
     this.#log = log
     this.#tracing = tracing
   }

@@ -17,16 +17,22 @@ const LOCK = 7_311_406_829
  * Steps that a newer version made are left alone.
  */
 export const migrate = (database: Database, migrations: readonly Migration[] = MIGRATIONS): Promise<void> =>
+  migrating(database, async (query) => {
+    for (const { name, sql } of await missing(query, migrations)) {
+      await query(sql)
+      await query('INSERT INTO millrace_migrations (name) VALUES ($1)', [name])
+    }
+  })
+
+/** Work on the tables in one transaction, while nobody else works on them. */
+export const migrating = (database: Database, work: (query: Query) => Promise<void>): Promise<void> =>
   database.session(async (query) => {
     await refuseOtherEncodings(query)
     // A server that is busy with a step notices that we died, and gives up. Not every version and system can do that.
     await query("SET client_connection_check_interval = '2s'").catch(() => {})
     await query('BEGIN')
     await query('SELECT pg_advisory_xact_lock($1)', [LOCK])
-    for (const { name, sql } of await missing(query, migrations)) {
-      await query(sql)
-      await query('INSERT INTO millrace_migrations (name) VALUES ($1)', [name])
-    }
+    await work(query)
     await query('COMMIT')
   })
 

@@ -10,11 +10,17 @@ import { PostgresAuditTrail } from './audit-trail.ts'
 import { Database } from './database.ts'
 import { Inbox } from './inbox.ts'
 import { DEFAULT_KEEP_MS, InboxPruner } from './inbox-pruner.ts'
+import { migrateApp } from './app-migrations.ts'
+import type { Migration } from './migration.ts'
 import { migrate } from './migrations.ts'
 import { OutboxRelay } from './outbox-relay.ts'
+import { Permits } from './permits.ts'
+import { PublishedListener } from './published-listener.ts'
 import { Outbox } from './outbox.ts'
 import { PostgresProcessedEvents } from './processed-events.ts'
 import type { RelayOptions } from './relay-options.ts'
+import { runQuery, Transactions, type TransactionsOptions } from './transactions.ts'
+import type { QueryResult, Transaction } from './transaction.ts'
 
 export interface PostgresOptions {
   /** `postgres://user:password@host:port/database`. */
@@ -30,6 +36,8 @@ export interface PostgresOptions {
   tracing?: Tracing | undefined
   /** How long the inbox knows what was processed, in ms (7 days): longer than any entry is pending. */
   inboxKeepMs?: number
+  /** Tables of your own, in the order in which they are made, each step once; see {@link migrateApp}. */
+  migrations?: readonly Migration[]
 }
 
 /** What Millrace keeps in PostgreSQL. */
@@ -42,6 +50,17 @@ export interface Postgres {
   readonly outbox: Outbox
   /** A relay that publishes what the outbox holds. Whoever starts it stops it; `close` does so at the latest. */
   relay(log: StreamLog, options?: RelayOptions): OutboxRelay
+  /** Runs work in a transaction of its own. Its permits are those of the inbox, so open no second one within. */
+  transaction<T>(work: (tx: Transaction) => Promise<T>, options?: TransactionsOptions): Promise<T>
+  /** Runs one statement outside of any transaction. Errors of PostgreSQL come as they are. */
+  query<Row extends object>(text: string, values?: unknown[]): Promise<QueryResult<Row>>
+  /**
+   * The position of an event of the outbox, as soon as it is published by any relay; null when that does not come to be
+   * within `timeoutMs`. Where no relay runs, `listen` has to be called before.
+   */
+  published(eventId: string, timeoutMs: number): Promise<string | null>
+  /** Learns of what relays elsewhere publish, on a connection of its own. */
+  listen(): void
   /** Resolves when the database answers, rejects with `DATABASE_UNAVAILABLE` when it does not. */
   ping(): Promise<void>
   /** Stops relays, writes what the audit trail was told, waits for handlers that run, then disconnects. Idempotent. */
@@ -61,32 +80,38 @@ const RELAY_STOP_MS = 5_000
  * const { audit, inbox, outbox, relay, close } = await openPostgres({ url: 'postgres://postgres@localhost:5432/orders' })
  */
 export async function openPostgres(options: PostgresOptions): Promise<Postgres> {
-  const { url, tls, log, tracing, maxConnections, inboxKeepMs, prepare } = resolvePostgresOptions(options)
+  const { url, tls, log, tracing, maxConnections, inboxKeepMs, prepare, migrations } =
+    resolvePostgresOptions(options)
   const onError = (error: Error) =>
     log.warn({ error }, 'a connection to PostgreSQL broke; the next one is new')
   const database = new Database({ url, tls, onError, maxConnections })
   await migrate(database)
+  await migrateApp(database, migrations)
   const audit = new PostgresAuditTrail(database, log, tracing)
   const pruner = new InboxPruner(database, log, inboxKeepMs)
   await pruner.start()
   const relays: OutboxRelay[] = []
+  const permits = new Permits(Math.max(1, maxConnections - LEFT_TO_OTHERS))
+  const transactions = new Transactions(database, permits)
+  const listener = new PublishedListener(database, log)
   return {
     audit,
     events: new PostgresProcessedEvents(database),
-    inbox: new Inbox(database, {
-      log,
-      tracing,
-      maxTransactions: Math.max(1, maxConnections - LEFT_TO_OTHERS),
-    }),
+    inbox: new Inbox(database, { log, tracing, permits }),
     outbox: new Outbox(database, prepare, tracing),
     relay(streamLog, relayOptions) {
-      const relay = new OutboxRelay(database, streamLog, { ...relayOptions, log, tracing })
+      const { positions } = listener
+      const relay = new OutboxRelay(database, streamLog, { ...relayOptions, log, tracing, positions })
       relays.push(relay)
       return relay
     },
+    transaction: (work, transactionOptions) => transactions.run(work, transactionOptions),
+    query: (text, values) => runQuery(database, text, values),
+    published: (eventId, timeoutMs) => listener.positions.await(eventId, timeoutMs),
+    listen: () => listener.start(),
     ping: () => database.ping(),
     async close() {
-      await Promise.all([pruner.stop(), ...relays.map((relay) => relay.stop(RELAY_STOP_MS))])
+      await Promise.all([pruner.stop(), listener.stop(), ...relays.map((relay) => relay.stop(RELAY_STOP_MS))])
       await audit.close()
       await database.close()
     },
@@ -98,6 +123,7 @@ function resolvePostgresOptions(options: PostgresOptions) {
     log: noLog,
     maxConnections: DEFAULT_MAX_CONNECTIONS,
     inboxKeepMs: DEFAULT_KEEP_MS,
+    migrations: [],
     ...options,
   }
   requireCounts('PostgreSQL can not be used like this', resolved, ['maxConnections', 'inboxKeepMs'])

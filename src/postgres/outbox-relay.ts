@@ -41,7 +41,7 @@ export class OutboxRelay implements Service {
   readonly #messages: Log
   readonly #options: Required<RelayOptions>
   readonly #tracing: Tracing | undefined
-  readonly #positions = new PublishedPositions()
+  readonly #positions: PublishedPositions
   readonly #notifications: Notifications
   readonly #stopping = new AbortController()
   /** Cuts off transactions that run. */
@@ -56,9 +56,10 @@ export class OutboxRelay implements Service {
   constructor(
     database: Database,
     log: StreamLog,
-    options: RelayOptions & { log?: Log; tracing?: Tracing | undefined } = {},
+    options: RelayOptions & { log?: Log; tracing?: Tracing | undefined; positions?: PublishedPositions } = {},
   ) {
-    const { log: messages = noLog, tracing, ...relayOptions } = options
+    const { log: messages = noLog, tracing, positions = new PublishedPositions(), ...relayOptions } = options
+    this.#positions = positions
     this.#tracing = tracing
     this.#database = database
     this.#log = log

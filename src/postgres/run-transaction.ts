@@ -107,7 +107,7 @@ class Borrowed {
 }
 
 /** Of PostgreSQL, about a statement; the other errors are those of connections, or say that the server goes away. */
-const isStatementError = (error: unknown): boolean => {
+export const isStatementError = (error: unknown): boolean => {
   const { code, severity } = error as { code?: unknown; severity?: unknown }
   return typeof code === 'string' && typeof severity === 'string' && !/^(?:08|57P)/.test(code)
 }

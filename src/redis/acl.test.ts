@@ -1,7 +1,15 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { publisher, reader, service, worker, type Role } from '../../test/support/acl-roles.ts'
+import {
+  publisher,
+  reader,
+  requester,
+  responder,
+  service,
+  worker,
+  type Role,
+} from '../../test/support/acl-roles.ts'
 import { failureOf } from '../../test/support/until.ts'
 import { useRedis } from '../../test/support/use-redis.ts'
 import { askRedis, infoOf } from '../engines/ask-redis.ts'
@@ -32,6 +40,8 @@ const urlOf = (user: string) => server.url.replace('://', `://${user}:secret@`)
 const ROLES: Record<string, { role: Role; before: Role[] }> = {
   publisher: { role: publisher, before: [] },
   worker: { role: worker, before: [publisher] },
+  requester: { role: requester, before: [] },
+  responder: { role: responder, before: [] },
   reader: { role: reader, before: [publisher, worker] },
   service: { role: service, before: [] },
 }
@@ -43,6 +53,8 @@ const ROLES: Record<string, { role: Role; before: Role[] }> = {
 const RARE: Record<string, string[]> = {
   publisher: [],
   worker: ['hdel', 'hmget', 'pttl', 'xrevrange', 'zscan', 'zscore'],
+  requester: ['xtrim'],
+  responder: ['hincrby', 'hmget', 'xclaim', 'xrange', 'zscan', 'zscore'],
   reader: ['xread', 'zscore'],
   service: ['lpush', 'lrange', 'ltrim', 'rpush', 'xgroup|createconsumer', 'xgroup|setid', 'zscore'],
 }

@@ -106,11 +106,8 @@ local function original(id, fields) return id end
 local function tidy() end
 `
 
-/**
- * The same in an inlet: nobody else reads it, so what is settled is deleted, and the empty inlet with its companions.
- * Not within the millisecond of its last entry: a writer could get the position of that entry once more.
- */
-export const INLET_ENDINGS = `
+/** `finish(ids)` where nobody else reads the entries: what is settled is deleted. */
+const DELETING_FINISH = `
 local function finish(ids)
   for from = 1, #ids, 1000 do
     local to = math.min(from + 999, #ids)
@@ -118,6 +115,21 @@ local function finish(ids)
     redis.call('XDEL', KEYS[1], unpack(ids, from, to))
   end
 end
+`
+
+/** The same in a stream of requests: what is left in it is what is not answered. */
+export const REQUEST_ENDINGS = `
+${DELETING_FINISH}
+local function original(id, fields) return id end
+local function tidy() end
+`
+
+/**
+ * The same in an inlet: the empty one is deleted as well, with its companions. Not within the millisecond of its last
+ * entry: a writer could get the position of that entry once more.
+ */
+export const INLET_ENDINGS = `
+${DELETING_FINISH}
 local function original(id, fields)
   local count = #fields
   if fields[count - 3] ~= '${COPY_FIELDS.position}' or fields[count - 1] ~= '${COPY_FIELDS.cause}' then return id end

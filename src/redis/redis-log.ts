@@ -2,6 +2,7 @@ import { MillraceError } from '../core/errors.ts'
 import { checkName } from '../core/names.ts'
 import { FIRST_POSITION, isPosition } from '../core/position.ts'
 import type { Operations } from '../core/operations.ts'
+import type { RpcLog } from '../core/rpc.ts'
 import { noLog } from '../core/service.ts'
 import type { Consumer, Entry, Membership, NewEntry, ReadOptions, StreamLog } from '../core/stream-log.ts'
 import { Appenders, type AppendersOptions } from './append/appenders.ts'
@@ -14,6 +15,7 @@ import { deadLetterKey, STREAM_REGISTRY_KEY } from './keys.ts'
 import { redisOperations } from './operations/operations.ts'
 import { checkRateLimit } from './group/rate-limit.ts'
 import { registerScript } from './register-script.ts'
+import { RedisRpc, type RequestSettling } from './rpc/redis-rpc.ts'
 import { checkServer, type ServerInfo } from './server.ts'
 import { RedisKeyStore } from './settings/key-store.ts'
 import { RedisSettings } from './settings/settings-store.ts'
@@ -34,6 +36,8 @@ export class RedisStreamLog implements StreamLog {
   readonly server: ServerInfo
   /** What can be done with streams and groups beside publishing and consuming. */
   readonly operations: Operations
+  /** What requests and replies need. */
+  readonly rpc: RpcLog
   readonly #options: RedisLogOptions
   readonly #name: string
   readonly #servers: RedisServers
@@ -60,6 +64,11 @@ export class RedisStreamLog implements StreamLog {
     const calls = (connection: Connection) => new PatientConnection(connection, options.offlineTimeoutMs)
     this.#calls = calls(this.#control)
     this.operations = redisOperations(this.#control, openWatch, options)
+    this.rpc = new RedisRpc({
+      calls: this.#calls,
+      open: (role) => servers.connect(`${name}-${role}`),
+      join: (membership, requests) => this.#joinAs(membership, requests),
+    })
     this.#appenders = new Appenders(this.#publishing, () => servers.start(`${name}-durable`), options)
     this.#reader = new StreamReader(this.#calls, async () => calls(await servers.connect(`${name}-reader`)))
   }
@@ -109,18 +118,22 @@ export class RedisStreamLog implements StreamLog {
   }
 
   async join(membership: Membership): Promise<Consumer> {
+    return this.#joinAs(membership)
+  }
+
+  async #joinAs(membership: Membership, requests?: RequestSettling): Promise<Consumer> {
     checkName('stream name', membership.stream)
     checkName('group name', membership.group)
     checkStart(membership.start)
     if (membership.rateLimit) checkRateLimit(membership.rateLimit)
-    return this.#calls.insist(membership.stream, () => this.#join(membership))
+    return this.#calls.insist(membership.stream, () => this.#join(membership, requests))
   }
 
   /** Made twice it does no harm: a group that is there stays as it is. */
-  async #join(membership: Membership): Promise<Consumer> {
+  async #join(membership: Membership, requests?: RequestSettling): Promise<Consumer> {
     const log = this.#options.log ?? noLog
     const reader = await this.#servers.connect(`${this.#name}-consumer`)
-    const consumer = new RedisConsumer({ control: this.#control, reader }, membership, log)
+    const consumer = new RedisConsumer({ control: this.#control, reader }, membership, log, requests)
     try {
       await consumer.join()
       return consumer

@@ -9,6 +9,7 @@ import { actionsKey } from './operations/action-record.ts'
 import { replayKey } from './replay/replay-keys.ts'
 import { holdsKey } from './retention/holds.ts'
 import { retentionKey } from './retention/retention.ts'
+import { notesKey, replyKey } from './rpc/rpc-keys.ts'
 import { EARLIER_KEY, SCHEDULED_STREAMS_KEY, scheduleKeys, TICKS_KEY } from './schedule/schedule-keys.ts'
 import { keyChangesKey, keysKey } from './settings/key-store.ts'
 import { slotPrefix } from './slots.ts'
@@ -43,6 +44,8 @@ test.each(NAMES)('no name of a key beside the stream %j is free', (name) => {
     stagedKey(name, 'job', ''),
     stagedKey(name, 'job', 'group:g'),
     retentionKey(name),
+    replyKey(name, 'requester'),
+    notesKey(name),
     ...Object.values(scheduleKeys(name)),
   ]
   expect(keys.filter((key) => key !== stream && !isReservedName(key))).toEqual([])
@@ -60,7 +63,12 @@ test('what belongs to no stream is reserved as well', () => {
     EARLIER_KEY,
     TICKS_KEY,
     JOBS_STREAM,
-    ...[ACTIVE_KEY, ALL_KEY, ENDED_KEY, LAST_KEY, OPEN_KEY, jobKey('1769590800000000')],
+    ACTIVE_KEY,
+    ALL_KEY,
+    ENDED_KEY,
+    LAST_KEY,
+    OPEN_KEY,
+    jobKey('1769590800000000'),
   ]
   for (const key of [...keys, `${settings}changes`, `${settings}values`, keysKey('a'), keyChangesKey('a')])
     expect(isReservedName(key)).toBe(true)

@@ -8,7 +8,7 @@ import type {
   NewApiKey,
   StoredKeyItem,
 } from '../core/api-keys.ts'
-import { MillraceError, toError, type Issue } from '../core/errors.ts'
+import { InvalidError, MillraceError, toError, type Issue } from '../core/errors.ts'
 import type { Log, Service } from '../core/service.ts'
 import type { Access } from './access.ts'
 import { keyItem, parseKeys, randomKey, type StoredKey } from './api-key.ts'
@@ -63,6 +63,7 @@ export class StoredKeys implements KeyControl {
     const key = randomKey()
     const item = keyItem(key, name, scopes.join('+'), expires)
     const parsed = parse(item)!
+    if (isExpired(parsed)) throw isOver(expires!)
     await this.#refresh()
     this.#refuseTwice(name)
     if (this.#access.open && !isAdmin(parsed))
@@ -178,5 +179,11 @@ const infoOf = ({ name, scopes, expiresAt }: StoredKey, origin: ApiKeyInfo['orig
   ...(expiresAt !== Infinity && { expiresAt: new Date(expiresAt).toISOString() }),
   origin,
 })
+
+/** The first key closes an API that was open: one that nobody can use would lock out everybody. */
+const isOver = (expires: string): InvalidError =>
+  new InvalidError('CONFIGURATION_INVALID', 'no such key can be made', [
+    { path: 'expires', message: `${expires} is over: choose a time to come` },
+  ])
 
 const conflict = (message: string) => new MillraceError('KEY_CONFLICT', message)

@@ -74,3 +74,14 @@ function authorize(access: AccessControl | undefined, { caller, refusal }: Ident
       `this needs the scope "${scope}", which ${caller.name} does not have`,
     )
 }
+
+/** Whether whoever sent these headers may still do that, for what goes on for long. */
+export async function mayStill(
+  { access }: Pick<ServerPorts, 'access'>,
+  headers: Headers,
+  scope: Scope,
+): Promise<boolean> {
+  if (!access || access.open) return true
+  const caller = await access.authenticate(headers).catch(() => undefined)
+  return caller !== undefined && may(caller, scope)
+}

@@ -2,6 +2,7 @@ import { OpenAPIHono } from '@hono/zod-openapi'
 import { noLog } from '../core/service.ts'
 import { gate } from './access.ts'
 import { addAdminRoutes } from './admin/admin-routes.ts'
+import { addAppRoutes, parameterPrefixes } from './app-routes.ts'
 import { clientAddress } from './client-address.ts'
 import { addDocumentRoutes } from './document-routes.ts'
 import type { ServerApp } from './endpoint.ts'
@@ -9,7 +10,9 @@ import { envelope, timeLimit } from './envelope.ts'
 import type { ServerEnv } from './server-env.ts'
 import { addHealthRoutes } from './health-routes.ts'
 import { HttpError } from './http-error.ts'
+import { addLiveEvents } from './live-events.ts'
 import { addMetricsRoute } from './metrics-route.ts'
+import { addMonitoringRoutes } from './monitoring-routes.ts'
 import { refuseOverload, type InFlightLimits } from './overload.ts'
 import type { ServerPorts } from './ports.ts'
 import { problemResponse } from './problem.ts'
@@ -55,6 +58,9 @@ export function createServerApp(ports: ServerPorts, options: ServerOptions): Ser
     addAdminRoutes(app, ports, options)
     addDocumentRoutes(app, ports)
     addTokenKeysRoute(app, ports)
+    addMonitoringRoutes(app, ports)
+    addLiveEvents(app, ports)
+    addAppRoutes(app, ports.app, options)
   })
 }
 
@@ -67,7 +73,9 @@ export function createMetricsApp(ports: ServerPorts, options: AppOptions): Serve
 }
 
 function createApp(ports: ServerPorts, options: AppOptions, addRoutes: (app: ServerApp) => void): ServerApp {
-  const app: ServerApp = new OpenAPIHono<ServerEnv>({ router: new SplitRouter('/api/admin/') })
+  const app: ServerApp = new OpenAPIHono<ServerEnv>({
+    router: new SplitRouter(['/api/admin/', ...parameterPrefixes(ports.app?.routes)]),
+  })
   const clients = clientAddress(options.trustedProxies ?? [])
   app.use(envelope(ports, clients), gate(ports, clients), timeLimit(options.requestTimeoutMs))
   addRoutes(app)

@@ -64,7 +64,7 @@ export const timeLimit =
     }
   }
 
-const expired = (ms: number) =>
+export const expired = (ms: number) =>
   new HttpError(
     'REQUEST_TIMEOUT',
     `there was no result within ${ms} ms; it may still take effect, so repeat it with the same Idempotency-Key only`,

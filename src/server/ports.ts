@@ -2,11 +2,14 @@ import type { AccessControl, RateLimiter } from '../core/access.ts'
 import type { PreparedEvent } from '../core/checked-entry.ts'
 import type { MillraceError } from '../core/errors.ts'
 import type { NewEvent } from '../core/event.ts'
+import type { Operations } from '../core/operations.ts'
 import type { ProcessedEvents } from '../core/processed-events.ts'
+import type { RouteAnswer, RouteDeclaration, RouteRequest } from '../core/route.ts'
 import type { Log } from '../core/service.ts'
 import type { SettingsControl } from '../core/settings.ts'
 import type { Tracing } from '../core/tracing.ts'
 import type { AdminPorts } from './admin/admin-ports.ts'
+import type { LiveLog } from './live-tails.ts'
 
 /** Everything that the HTTP API needs of the rest of the house. */
 export interface ServerPorts {
@@ -61,7 +64,31 @@ export interface ServerPorts {
   /** What whoever is on call can do; without it there are no such routes. */
   admin?: AdminPorts
 
+  /** The routes of the app. */
+  app?: AppRoutes
+
+  /** What there is to look at and to listen to; without it there are no such routes. */
+  streams?: StreamsPort
+
   log?: Log
+}
+
+/** The routes of the app that runs, and what runs them. */
+export interface AppRoutes {
+  readonly routes: readonly RouteDeclaration[]
+  /** Aborted when the service stops. */
+  readonly stopping: AbortSignal
+  answer(route: RouteDeclaration, request: RouteRequest): Promise<RouteAnswer>
+}
+
+/** The streams of the service, for whoever may look. */
+export interface StreamsPort {
+  /** Those that the app names. */
+  readonly declared: readonly { readonly name: string; readonly eventTypes: readonly string[] }[]
+  /** @throws MillraceError `REDIS_UNAVAILABLE` before there is a connection */
+  log(): LiveLog & { readonly operations: Operations }
+  /** Aborted when the service stops. */
+  readonly stopping: AbortSignal
 }
 
 export interface ServiceInfo {

@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import { InvalidError, MillraceError, PublishError, type ErrorCode, type Issue } from '../core/errors.ts'
+import { HttpProblem } from '../core/http-problem.ts'
 import { redactText } from '../core/redact.ts'
 import { HttpError } from './http-error.ts'
 
@@ -98,7 +99,7 @@ type Description = Omit<Problem, 'type' | 'title'> & {
 }
 
 function describe(error: unknown): Description {
-  if (error instanceof HttpError) {
+  if (error instanceof HttpError || error instanceof HttpProblem) {
     const { status, code, message, headers, issues } = error
     return { status, detail: message.slice(0, MAX_DETAIL_LENGTH), code, ...shownErrors(issues), headers }
   }

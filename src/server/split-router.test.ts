@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { SplitRouter } from './split-router.ts'
 
 it('leads to routes on both sides, through what is for all of them, in the order in which they were added', async () => {
-  const app = new Hono({ router: new SplitRouter('/admin/') })
+  const app = new Hono({ router: new SplitRouter(['/elsewhere/', '/admin/']) })
   app.use(async (c, next) => {
     await next()
     c.header('passed', 'yes')

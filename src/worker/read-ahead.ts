@@ -58,8 +58,8 @@ export class ReadAhead {
     // However fast they are finished, large ones are not piled up here.
     const most = Math.min(this.#max, Math.max(2 * capacity, fits))
     const room = Math.floor(Math.min(wanted - (held - behind), most - held))
-    // Asking for a few at a time would spend a round trip on each.
-    const isWorthIt = room >= Math.min(capacity, wanted) / 4 || held === 0
+    // Asking for a few at a time would spend a round trip on each; where nothing is read ahead, a handler would idle.
+    const isWorthIt = room >= Math.min(capacity, wanted) / 4 || held === 0 || this.#max <= capacity
     return isWorthIt ? Math.max(0, Math.min(room, fits, parked < MAX_PARKED ? MAX_CLAIM : 1)) : 0
   }
 

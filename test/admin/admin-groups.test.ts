@@ -123,6 +123,8 @@ describe('a group', () => {
         status: 409,
         body: { code: 'GROUP_BUSY', detail: expect.stringContaining('old') },
       })
+    const tried = await dryRun(() => client.delete(group, { dryRun: true }))
+    expect(tried.body).toMatchObject({ dryRun: true, pending: 2, live: expect.arrayContaining(['heir']) })
   })
 
   it('is deleted by one of two operators', async () => {
@@ -139,6 +141,11 @@ describe('a group', () => {
     const reset = (body: object) => client.post(`${group}/reset`, { to: 'end', force: true, ...body })
     const tried = await dryRun(() => reset({ dryRun: true, pending: 'drop' }))
     expect(tried.body).toMatchObject({ dryRun: true, direction: 'forward', entries: 1, dropped: 2 })
+    const nowhere = await reset({ dryRun: true, to: 'yesterday' })
+    expect(nowhere).toMatchObject({
+      status: 400,
+      body: { detail: expect.stringContaining('must be start, end') },
+    })
     await needsConfirmation((confirm) => reset(confirming(confirm)))
     const done = await reset({ confirm: 'mailer', pending: 'drop' })
     expect(done.body).toMatchObject({

@@ -146,6 +146,8 @@ describe('an API that was open', () => {
     const anybody = new AdminClient(one!)
     const refused = await anybody.post('/keys', { name: 'ci', scopes: ['publish'] })
     expect(refused).toMatchObject({ status: 409, body: { detail: expect.stringContaining('"admin"') } })
+    const over = await anybody.post('/keys', { name: 'root', scopes: ['admin'], expires: '2020-01-01' })
+    expect(over).toMatchObject({ status: 400, body: { detail: expect.stringContaining('is over') } })
     expect(await mayList(one!)).toBe(200)
     const { key } = (await anybody.post('/keys', { name: 'root', scopes: ['admin'] })).body
     expect(await mayList(one!)).toBe(401)

@@ -11,9 +11,11 @@ import { CLIENT_RATE_PREFIX } from '../../src/redis/keys.ts'
 import { RedisStreamLog } from '../../src/redis/redis-log.ts'
 import { RedisSettings } from '../../src/redis/settings/settings-store.ts'
 import { job } from '../../src/schedule/job.ts'
+import { RpcClient } from '../../src/rpc/rpc-client.ts'
 import { ClientRates } from '../../src/security/client-rates.ts'
 import { backupOf, restoreTo, TestRun } from './backup-lab.ts'
-import { until } from './until.ts'
+import { echo } from './rpc-lab.ts'
+import { failureOf, until } from './until.ts'
 
 /** What one kind of user does with the library, so that the rights which docs/security.md names are tried out. */
 export type Role = (url: string) => Promise<void>
@@ -86,6 +88,56 @@ export const worker: Role = (url) =>
     await until('what comes once', () => once.status.processed >= 1)
     await until('what is produced', () => producing.status.processed >= 3)
     await log.ping()
+  })
+
+/** Of a user without limits, who does what the other end has to. */
+const unlimited = (url: string): string => url.replace(/\/\/.*@/, '//')
+
+async function calling(url: string, work: (calls: RpcClient) => Promise<void>): Promise<void> {
+  const log = await RedisStreamLog.open({ url, offlineTimeoutMs: 2_000 })
+  const calls = new RpcClient(log, log.rpc)
+  await work(calls).finally(() => calls.close(1_000))
+  await log.close()
+}
+
+const cancelled = (calls: RpcClient, text: string, when: () => boolean): Promise<unknown> => {
+  const controller = new AbortController()
+  const asked = failureOf(calls.request(echo(STREAM), { text }, { signal: controller.signal }))
+  void until('what is to be cancelled', when).then(() => controller.abort())
+  return asked
+}
+
+/** Asks, and takes back what nobody answers and what runs. */
+export const requester: Role = (url) =>
+  calling(url, async (calls) => {
+    await failureOf(calls.request(echo(STREAM), { text: 'nobody' }, { timeout: 100 }))
+    await calling(unlimited(url), async (others) => {
+      let runs = 0
+      await others.reply(echo(STREAM), {}, async ({ text }, { signal }) => {
+        runs += text === 'long' ? 1 : 0
+        if (text === 'long') await new Promise((end) => signal.addEventListener('abort', end))
+        return { text }
+      })
+      await calls.request(echo(STREAM), { text: 'short' })
+      await cancelled(calls, 'long', () => runs > 0)
+    })
+  })
+
+/** Answers what requesters and others wrote, hands back what it has no time for, and hears what is told. */
+export const responder: Role = (url) =>
+  calling(url, async (calls) => {
+    await calls.reply(echo(STREAM), {}, ({ text }) => ({ text }))
+    await calling(unlimited(url), async (others) => {
+      for (let n = 0; n < 3; n++) await others.request(echo(STREAM), { text: 'x' })
+    })
+    await using(unlimited(url), async (log) => {
+      const entries = [
+        { fields: ['requestId', '1', 'data', '{"text":"x"}'] },
+        { fields: ['data', 'no request'] },
+      ]
+      await log.append(STREAM, entries)
+      await until('what was written by hand', () => log.read(echo(STREAM).replies, '0-0', 1))
+    })
   })
 
 /** Looks at everything, and changes nothing. */

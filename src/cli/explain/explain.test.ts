@@ -3,7 +3,8 @@ import { useCommand } from '../../../test/support/use-command.ts'
 import { useRedis } from '../../../test/support/use-redis.ts'
 import { CapturedIo } from '../../../test/support/captured-io.ts'
 import { EXIT } from '../exit.ts'
-import { createProgram } from '../program.ts'
+import { NO_READER } from '../io.ts'
+import { createProgram, run } from '../program.ts'
 import type { GroupExplanation } from '../../core/explain.ts'
 
 const { server, admin } = useRedis()
@@ -30,6 +31,14 @@ describe('explain', () => {
     expect(out).toMatch(/^ {2}\$ millrace group info orders alone$/m)
     expect(out).not.toContain('orders / well')
     expect(out).toMatch(/^\d groups? well \(--all shows them\)$/m)
+  })
+
+  it('ends without a word when nobody reads it any more, as behind `| head`', async () => {
+    const io = new CapturedIo({ REDIS_URL: server.url })
+    io.stop.abort(NO_READER)
+    expect(await run(io, ['explain'])).toBe(EXIT.ok)
+    expect(io.stderr.text).toBe('')
+    io.remove()
   })
 
   it('shows all with --all, or the one that is asked for', async () => {

@@ -1,3 +1,4 @@
+import { MillraceError } from '../../core/errors.ts'
 import type { GroupDeletion } from '../../core/group-lifecycle.ts'
 import { confirm } from '../confirm.ts'
 import type { DestructiveFlags, JsonFlags } from '../flags.ts'
@@ -26,6 +27,7 @@ export const groupDeleteCommand = (
         lifecycle.delete(stream, group, { ...operatorOf(flags), dryRun, force: flags.force === true })
       const what = `the group ${JSON.stringify(group)}`
       let deletion = await remove(true)
+      if (!flags.force && deletion.live.length > 0) throw stillLives(group, deletion.live)
       if (!flags.dryRun) {
         await confirm(io, flags, { what, name: group, consequences: linesOf(deletion) })
         deletion = await remove(false)
@@ -36,6 +38,13 @@ export const groupDeleteCommand = (
       if (flags.dryRun) sayDryRun(io)
     },
     { names: { stream, group } },
+  )
+
+/** Before anybody is asked for the name: the answer would be the same after it. */
+const stillLives = (group: string, live: readonly string[]): MillraceError =>
+  new MillraceError(
+    'GROUP_BUSY',
+    `consumers of ${JSON.stringify(group)} live: ${live.join(', ')}. Stop them first: with --force they would create it again`,
   )
 
 const linesOf = ({ pending, behind, live }: GroupDeletion): string[] => [

@@ -113,9 +113,11 @@ it('an operator needs a name that can be written down, and a group that is there
   const nameless = await millrace(['group', 'pause', 'orders', 'mail er', '--actor', ''])
   expect(nameless.code).toBe(EXIT.usage)
   expect(nameless.err).toContain('the actor must be a text')
-  const unknown = await millrace(['group', 'pause', 'orders', 'mail-er'])
-  expect(unknown.code).toBe(EXIT.notFound)
-  expect(unknown.err).toContain('did you mean "mail er"?')
+  for (const verb of ['pause', 'resume']) {
+    const unknown = await millrace(['group', verb, 'orders', 'mail-er'])
+    expect(unknown.code).toBe(EXIT.notFound)
+    expect(unknown.err).toContain('did you mean "mail er"?')
+  }
 })
 
 describe('group reset', () => {
@@ -168,6 +170,13 @@ describe('group delete', () => {
     const dry = await remove('--dry-run')
     expect(dry.out).toContain('goes with it: 2 pending, 1 not read')
     expect(dry.err).toContain('nothing was changed')
+    for (const more of [['--dry-run'], ['--yes', 'mail er']]) {
+      const unforced = await millrace(['group', 'delete', 'orders', 'mail er', ...more])
+      expect(unforced).toMatchObject({
+        code: EXIT.failed,
+        err: expect.stringContaining('live: c1. Stop them'),
+      })
+    }
     expect((await remove()).code).toBe(EXIT.usage)
     expect((await remove('--yes', 'orders')).code).toBe(EXIT.usage)
     expect(await isThere()).toBe(true)

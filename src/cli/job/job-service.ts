@@ -5,8 +5,9 @@ import type { JobRunnerOptions } from '../../jobs/job-runner.ts'
 import { operationWorks } from '../../jobs/kinds/kinds.ts'
 import type { Opened } from '../with-operations.ts'
 
-/** To look at jobs and steer them: it knows the work of none. */
-export const allJobs = ({ operations }: Opened): JobService => new JobService(operations.jobStore, [])
+/** To look at jobs and steer them: none runs, but one that is cancelled is let go of. */
+export const allJobs = ({ operations }: Opened): JobService =>
+  new JobService(operations.jobStore, operationWorks(operations))
 
 /** How long a job may take to end between two steps, and to say so, in ms. */
 const END_MS = 5_000

@@ -131,7 +131,10 @@ describe('job cancel and limit', () => {
     expect(io.json).toMatchObject([{ id, ratePerSecond: 75 }])
     await millrace('job', 'limit', id, 'none')
     expect(io.stdout.text).toBe(`job ${id} does as much as it can, from its next step on\n`)
+    // As a runner leaves it that was killed.
+    await log.operations.holds.set(stream, `replay:job ${id}`, '0-0', { ttlMs: 60_000 })
     expect(await millrace('job', 'cancel', id, '--actor', 'bob')).toBe(EXIT.ok)
+    expect(await log.operations.holds.list(stream)).toEqual([])
     expect(io.stdout.text).toContain(`job ${id} is cancelled`)
     expect(await show(id)).toMatchObject({ state: 'cancelled' })
     expect(await millrace('job', 'cancel', id)).toBe(EXIT.failed)

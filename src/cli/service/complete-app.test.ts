@@ -20,7 +20,7 @@ const complete = (app: Partial<App>, env: NodeJS.ProcessEnv = {}) =>
 const group = (stream: string, options: object) => ({
   stream,
   options: { group: 'g', ...options },
-  handler: async () => {},
+  bind: () => ({ handler: async () => {} }),
 })
 
 describe('the app that runs', () => {

@@ -86,7 +86,9 @@ describe('what the service keeps', () => {
     const worker = new Worker(log, {
       stream,
       group: 'g',
-      handler: compose(...deliveryMiddleware(options, ring))((it: Delivery) => void seen.push(it.event.data)),
+      handler: compose(...deliveryMiddleware(options, ring).each)(
+        (it: Delivery) => void seen.push(it.event.data),
+      ),
       audit: { trail, main: true },
     })
     await worker.start()

@@ -68,6 +68,14 @@ export class EventIntake {
     return this.write(stream, prepared)
   }
 
+  /** One event, by a declaration that may be none of the app's. Answers its position. */
+  async publishOne(stream: string | StreamDeclaration, event: NewEvent): Promise<string> {
+    const prepared = await this.publisher.prepareEntries(stream, event)
+    const [result] = await this.write(typeof stream === 'string' ? stream : stream.name, [prepared])
+    if (typeof result === 'string') return result
+    throw result ?? new Error('the publisher gave no result')
+  }
+
   /** @throws MillraceError `REDIS_UNAVAILABLE` before there is something to publish to */
   get publisher(): Publisher {
     if (this.#publisher) return this.#publisher

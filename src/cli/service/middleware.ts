@@ -7,6 +7,7 @@ import { encrypt } from '../../middleware/encrypt.ts'
 import type { KeyRing } from '../../middleware/key-ring.ts'
 import { trace } from '../../middleware/trace.ts'
 import { openTelemetry } from '../../telemetry/tracing/open-telemetry.ts'
+import type { GroupMiddleware } from './app-groups.ts'
 import type { ServiceOptions } from './options.ts'
 
 /** What every event goes through that the service publishes. Whatever encrypts comes last. */
@@ -15,13 +16,21 @@ export const publishMiddleware = (
   ring: KeyRing | undefined,
 ): readonly PublishMiddleware[] => [correlatePublished(), ...app.middleware, ...(ring ? [encrypt(ring)] : [])]
 
-/** What every delivery to a group of the app goes through, before the middleware of the group itself. */
+/**
+ * What every delivery to a group of the app goes through, before the middleware of the group itself.
+ *
+ * @param first in front of all, such as what measures
+ */
 export const deliveryMiddleware = (
   options: ServiceOptions,
   ring: KeyRing | undefined,
-): readonly Middleware[] => {
+  first: readonly Middleware[] = [],
+): GroupMiddleware => {
   const tracing = tracingOf(options)
-  return [...(tracing ? [trace(tracing)] : []), correlate(), ...(ring ? [decryptFor(ring)] : [])]
+  return {
+    around: [...first, ...(tracing ? [trace(tracing)] : []), correlate()],
+    each: ring ? [decryptFor(ring)] : [],
+  }
 }
 
 /**

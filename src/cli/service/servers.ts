@@ -4,7 +4,7 @@ import { connectWithAttempts } from './connect-attempts.ts'
 import { EmbeddedEngines } from './embedded-engines.ts'
 import type { EventIntake } from './intake.ts'
 import { tracingOf } from './middleware.ts'
-import type { ServiceOptions } from './options.ts'
+import { hasRole, type ServiceOptions } from './options.ts'
 import { databaseTls, redisTls } from './tls.ts'
 
 /** The ways to Redis and PostgreSQL: those that are configured, else the embedded ones. */
@@ -51,8 +51,12 @@ export class Servers {
         log,
         tracing: tracingOf(this.#options),
         prepare: (stream, events) => intake.publisher.prepare(stream, events),
+        migrations: this.#options.app.migrations,
       })
-    return connectWithAttempts(open, config.connect, log, this.#stopping)
+    const postgres = await connectWithAttempts(open, config.connect, log, this.#stopping)
+    // Where no relay runs, those of other processes tell what became of the events of this one.
+    if (!hasRole(this.#options, 'worker')) postgres.listen()
+    return postgres
   }
 
   /** Ends the embedded ones, unless others use them. */

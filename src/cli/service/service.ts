@@ -10,6 +10,7 @@ import type { SettingsService } from '../../settings/settings-service.ts'
 import type { ServiceMetrics } from '../../telemetry/metrics/service-metrics.ts'
 import { serviceSecurity, type ServiceSecurity } from './access.ts'
 import { Administration } from './admin.ts'
+import { AppHost } from './app-host.ts'
 import { BackgroundWork } from './background-work.ts'
 import { RedisCircuit } from './circuit.ts'
 import { completeApp, consumerName } from './complete-app.ts'
@@ -22,7 +23,6 @@ import { inFlightLimits, LoadMonitor } from './load-monitor.ts'
 import { clientPorts, countedLog, measuring, metricsPorts, metricsServer, serviceMetrics } from './metrics.ts'
 import { outlast } from './outlast.ts'
 import { replaceKeys } from './replace-keys.ts'
-import { processedEvents } from './processed-events.ts'
 import { Pulse } from './pulse.ts'
 import { configuredSettings, serviceSettings, type Apps } from './settings.ts'
 import { StreamPolicy } from './stream-policy.ts'
@@ -48,6 +48,7 @@ export class MillraceService implements Service {
   readonly #stopping = new AbortController()
   readonly #servers: Servers
   readonly #intake: EventIntake
+  readonly #host: AppHost
   readonly #metrics: ServiceMetrics | undefined
   readonly #http: HttpServer
   readonly #metricsHttp: HttpServer | undefined
@@ -89,6 +90,13 @@ export class MillraceService implements Service {
         maxStreams: config.limits.undeclaredStreams,
       },
     )
+    this.#host = new AppHost(options, {
+      intake: this.#intake,
+      log: () => this.#log,
+      postgres: () => this.#postgres,
+      databasePulse: this.#databasePulse,
+      stopping: this.#stopping.signal,
+    })
     this.#metrics = this.#measure()
     const { http, limits } = config
     const ports = this.#ports()
@@ -220,7 +228,8 @@ export class MillraceService implements Service {
       consumers: this.#options.config.consumers,
       stopping: this.#stopping.signal,
       policy: this.#policy,
-      middleware: [...measuring(this.#metrics), ...deliveryMiddleware(this.#options, this.#ring)],
+      middleware: deliveryMiddleware(this.#options, this.#ring, measuring(this.#metrics)),
+      runtime: this.#host.runtime(this.#postgres!),
     })
     for (const name of ['concurrency', 'batchSize', 'groups', 'streams'] as const)
       await this.#settings.onChange(name, () => void this.#workers?.look())
@@ -246,9 +255,9 @@ export class MillraceService implements Service {
       prepare: (stream, event) => this.#intake.prepare(stream, event),
       publish: (stream, events) => this.#intake.write(stream, events),
       overload: () => this.#load.reason,
-      publishTestEvent: () => this.#publishTestEvent(),
+      publishTestEvent: () => this.#intake.publishOne(config.stream, testEvent()),
       health: async () => this.#health(),
-      processedEvents: processedEvents(() => this.#postgres, this.#databasePulse),
+      ...this.#host.ports,
       settings: this.#settings,
       admin: this.#admin.ports,
       access: this.security.access,
@@ -258,12 +267,6 @@ export class MillraceService implements Service {
       tracing: tracingOf(this.#options),
       log: logger.for('http'),
     }
-  }
-
-  async #publishTestEvent(): Promise<string> {
-    const [result] = await this.#intake.publish(this.#options.config.stream, [testEvent()])
-    if (typeof result === 'string') return result
-    throw result ?? new Error('the publisher gave no result')
   }
 
   #watchRedis(): Pulse {

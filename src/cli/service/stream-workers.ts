@@ -1,16 +1,16 @@
 import type { App, GroupDeclaration } from '../../app/app.ts'
+import type { AppRuntime } from '../../core/app-context.ts'
 import type { AuditTrail } from '../../core/audit.ts'
-import type { Middleware } from '../../core/delivery.ts'
 import { toError } from '../../core/errors.ts'
 import { groupKey } from '../../core/names.ts'
 import { pause } from '../../core/pause.ts'
-import { compose } from '../../core/pipeline.ts'
 import type { ConsumerDefaults } from '../../config/config.ts'
 import type { Log, Service } from '../../core/service.ts'
 import type { StreamLog } from '../../core/stream-log.ts'
 import { jobGroup } from '../../schedule/job-group.ts'
 import { Worker, type WorkerStatus } from '../../worker/worker.ts'
 import type { WorkerOptions } from '../../worker/worker-options.ts'
+import { wrapRun, type GroupMiddleware } from './app-groups.ts'
 import { readingDefaults, withDefaults } from './complete-app.ts'
 import { outlast } from './outlast.ts'
 import type { StreamPolicy } from './stream-policy.ts'
@@ -49,7 +49,9 @@ export interface StreamWorkersOptions {
   /** Which streams run, and with how many handlers; it is asked again with every look. */
   policy: StreamPolicy
   /** What every delivery to a group of the app goes through first. */
-  middleware: readonly Middleware[]
+  middleware: GroupMiddleware
+  /** What the groups of the app are bound to. */
+  runtime: AppRuntime
 }
 
 /**
@@ -205,13 +207,18 @@ export class StreamWorkers implements Service {
 }
 
 /** The groups of the app and its jobs, as workers take them. The first one of a stream is its main one. */
-function runnableGroups({ app, consumers, trail, middleware }: StreamWorkersOptions): WorkerOptions[] {
-  const wrap = compose(...middleware)
+function runnableGroups({
+  app,
+  runtime,
+  consumers,
+  trail,
+  middleware,
+}: StreamWorkersOptions): WorkerOptions[] {
   const seen = new Set<string>()
-  return [...app.handlers, ...jobGroups(app, consumers)].map(({ stream, options, handler }) => {
+  return [...app.handlers, ...jobGroups(app, consumers)].map(({ stream, options, bind }) => {
     const main = !seen.has(stream)
     seen.add(stream)
-    return { ...options, stream, handler: wrap(handler), audit: { trail, main } }
+    return { ...options, stream, ...wrapRun(middleware, bind(runtime)), audit: { trail, main } }
   })
 }
 
@@ -220,5 +227,6 @@ function jobGroups({ jobs }: App, consumers: ConsumerDefaults): GroupDeclaration
   const group = jobGroup(jobs)
   if (!group) return []
   const options = { group: group.group, order: 'key' as const }
-  return [withDefaults({ stream: group.stream.name, options, handler: group.handler }, consumers)]
+  const { handler } = group
+  return [withDefaults({ stream: group.stream.name, options, bind: () => ({ handler }) }, consumers)]
 }

@@ -1,4 +1,5 @@
 import type { App, GroupDeclaration } from '../../app/app.ts'
+import type { Handler } from '../../core/delivery.ts'
 import { InvalidError } from '../../core/errors.ts'
 import type { NewEvent } from '../../core/event.ts'
 import type { Log } from '../../core/service.ts'
@@ -35,8 +36,8 @@ export function testEventJob(stream: string, everyMs: number): JobDeclaration | 
 /** Takes the events of the service's own stream, with a line for each; undefined where a group of the app does. */
 export function testEventGroup(app: App, stream: string, log: Log): GroupDeclaration | undefined {
   if (app.handlers.some((group) => group.stream === stream)) return undefined
-  const handler: GroupDeclaration['handler'] = async ({ event, position }) => {
+  const handler: Handler = async ({ event, position }) => {
     log.info({ stream, position, type: event.type }, `${event.type} arrived on ${stream}`)
   }
-  return { stream, options: { group: GROUP }, handler }
+  return { stream, options: { group: GROUP }, bind: () => ({ handler }) }
 }

@@ -1,13 +1,14 @@
 import type { JobPreview } from '../../core/jobs.ts'
+import { quote } from '../../redis/explain/commands.ts'
 import { confirm } from '../confirm.ts'
 import { CommandError, EXIT } from '../exit.ts'
 import type { DestructiveFlags } from '../flags.ts'
 import { given } from '../given.ts'
-import { print, printJson, sayDryRun, type Io } from '../io.ts'
+import { print, printJson, say, sayDryRun, type Io } from '../io.ts'
 import { operatorOf } from '../operator.ts'
 import { plural } from '../output/format.ts'
 import { previewJob, runJob, type RunJobFlags } from '../run-job.ts'
-import { withOperations } from '../with-operations.ts'
+import { withOperations, type Opened } from '../with-operations.ts'
 import type { RedisFlags } from '../with-redis.ts'
 
 export interface StreamTrimFlags extends RedisFlags, DestructiveFlags, RunJobFlags {
@@ -26,6 +27,7 @@ export async function streamTrimCommand(io: Io, stream: string, flags: StreamTri
     flags,
     async (opened) => {
       const preview = await previewJob(opened, 'trim', params)
+      await sayKept(io, opened, flags.maxLength, preview, stream)
       if (flags.dryRun) return report(io, flags, preview)
       const what = `the stream ${JSON.stringify(stream)}`
       await confirm(io, flags, { what, name: stream, consequences: [sentenceOf(preview)] })
@@ -55,6 +57,24 @@ async function report(io: Io, { json }: { json?: boolean }, preview: JobPreview)
   if (json) return printJson(io, preview)
   await print(io, sentenceOf(preview))
   sayDryRun(io)
+}
+
+/** Who asked for a length and does not get it wants to know why. */
+async function sayKept(
+  io: Io,
+  { operations }: Opened,
+  maxLength: number | undefined,
+  { count, complete }: JobPreview,
+  stream: string,
+): Promise<void> {
+  if (maxLength === undefined || !complete) return
+  const { length = 0 } = (await operations.streams.info(stream)) ?? {}
+  const kept = length - count - maxLength
+  if (kept > 0)
+    say(
+      io,
+      `${entries(kept)} more can't go yet, since a group or a hold needs them: see millrace stream info ${quote(stream)}`,
+    )
 }
 
 function sentenceOf({ count, complete, detail }: JobPreview): string {

@@ -4,7 +4,7 @@ import type { Operations } from '../../core/operations.ts'
 import { requireStream } from './known.ts'
 import { Params } from './params.ts'
 import { checkTarget } from './replay.ts'
-import { previewRange, runReplay, toRange } from './replaying.ts'
+import { letGoOf, previewRange, runReplay, toRange } from './replaying.ts'
 
 export type CopyParams = {
   readonly stream: string
@@ -27,6 +27,7 @@ export const copyWork = ({
 }: Pick<Operations, 'replays' | 'streams'>): JobWork<CopyParams> => ({
   kind: 'copy',
   local: false,
+  letGo: letGoOf(replays),
   async check(given) {
     const params = readParams(given)
     await requireStream(streams, params.stream)

@@ -130,13 +130,17 @@ describe('replay', () => {
     })
   })
 
-  test('to a group that is deleted meanwhile fails, and goes on when it is there again', async () => {
+  test('to a group that is deleted meanwhile fails, is let go of, and goes on when it is there again', async () => {
     await createGroup()
     await publish(500)
     const { id } = await start('replay', { stream, group: GROUP }, { ratePerSecond: 50 })
     await progressed(id, 5)
     await send('XGROUP', 'DESTROY', stream, GROUP)
     expect(await ended(id)).toMatchObject({ state: 'failed', error: { code: 'UNKNOWN_GROUP' } })
+    const held = async () => (await log.operations.holds.list(stream)).length
+    expect(await held()).toBe(1)
+    expect(await jobs.cancel(id, ada)).toMatchObject({ state: 'cancelled' })
+    expect(await held()).toBe(0)
     await createGroup()
     await jobs.resume(id, ada)
     await jobs.limit(id, undefined, ada)
@@ -320,6 +324,20 @@ describe('trim', () => {
     ])
     expect(new Set(records.map(({ run: name }) => name))).toEqual(new Set([`job ${job.id}`]))
     expect(records[0]).toMatchObject({ ...ada, detail: { maxLength: '120' } })
+  })
+
+  test('makes room while the memory is full', async () => {
+    await publish(2_000)
+    const used = Number(/used_memory:(\d+)/.exec(await send<string>('INFO', 'memory'))?.[1])
+    await send('CONFIG', 'SET', 'maxmemory', String(used))
+    try {
+      await expect(publish(1)).resolves.toMatchObject([{ code: 'REDIS_REFUSED' }])
+      await run('trim', { stream, maxLength: 0 })
+      expect(await length(stream)).toBeLessThan(200)
+    } finally {
+      await send('CONFIG', 'SET', 'maxmemory', '0')
+    }
+    expect((await log.operations.actions.actions(stream)).records[0]).toMatchObject({ action: 'trim' })
   })
 
   test('never drops what a group needs, unless hard and with force', async () => {

@@ -3,7 +3,7 @@ import type { Operations } from '../../core/operations.ts'
 import { isReservedName } from '../../core/reserved-names.ts'
 import { requireGroup, requireStream } from './known.ts'
 import { Params } from './params.ts'
-import { previewRange, runReplay, toRange } from './replaying.ts'
+import { letGoOf, previewRange, runReplay, toRange } from './replaying.ts'
 
 export type ReplayParams = {
   readonly stream: string
@@ -22,6 +22,7 @@ export const replayWork = ({
 }: Pick<Operations, 'replays' | 'streams'>): JobWork<ReplayParams> => ({
   kind: 'replay',
   local: false,
+  letGo: letGoOf(replays),
   async check(given) {
     const params = readParams(given)
     const { stream, group } = params

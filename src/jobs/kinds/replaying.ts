@@ -20,6 +20,14 @@ export async function previewRange(
   return { count: entries, unit: 'entries', complete, detail }
 }
 
+const nameOf = (id: string): string => `job ${id}`
+
+/** For a job that was cancelled while nobody ran it. */
+export const letGoOf =
+  (replays: Replays) =>
+  ({ stream }: { readonly stream: string }, id: string): Promise<void> =>
+    replays.letGo(stream, nameOf(id))
+
 /**
  * Copies a range in the name of a job: whoever runs the job next goes on with the same replay, which remembers what was
  * copied in the step that copies it. So each entry is copied once, whatever becomes of the runners.
@@ -39,7 +47,7 @@ export async function runReplay(
   const request: ReplayRequest = {
     ...range,
     ...run.operator,
-    name: `job ${run.id}`,
+    name: nameOf(run.id),
     target,
     ratePerSecond: () => run.ratePerSecond,
     signal: run.cancelled,

@@ -89,7 +89,7 @@ describe('batches', () => {
     await log.append(stream, numbered(1))
     await resetCalls()
     await log.append(stream, numbered(1_001))
-    expect(await calls()).toMatchObject({ eval: 4, evalsha: 1, xadd: 1_001 })
+    expect(await calls()).toEqual({ eval: 4, xadd: 1_001 })
     expect((await numbersIn()).slice(1)).toEqual(numbered(1_001).map((_, number) => number))
   })
 

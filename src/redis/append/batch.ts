@@ -62,9 +62,8 @@ export async function writeBatch(
   if (entries.some((entry) => entry.idempotencyKey !== undefined)) {
     return writeOnce(sender, stream, entries, options)
   }
-  if (entries.length === 1 && isLarge(first!)) {
-    return [await sender.send<string>(['XADD', stream, '*', ...first!.fields])]
-  }
+  // A script would only cost: more memory for what is large, and more time for what is not.
+  if (entries.length === 1) return [await sender.send<string>(['XADD', stream, '*', ...first!.fields])]
   return appendScript.run(sender, [stream], runsOfOneShape(entries), options.inCompany)
 }
 

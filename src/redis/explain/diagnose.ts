@@ -115,10 +115,20 @@ function stuckConsumer(evidence: GroupEvidence): Finding | undefined {
   if (!first?.oldest) return undefined
   const { position } = first.oldest
   const others = stuck.length > 1 ? `, as do ${stuck.length - 1} others` : ''
+  const age = duration(heldMs(evidence, first))
+  // Since when is not known of a first delivery by Millrace, so nothing is advised that would lose what may well be running.
+  const { millrace } = evidence
+  const what = millrace
+    ? `${position} is ${age} old, and has not settled it: its handler hangs, unless it read that only lately`
+    : `${position} for ${age}, and does not settle it`
   return {
     severity: isLate(evidence) ? 'critical' : 'warning',
-    summary: `${named(first.name)} lives and holds ${entries(first.pending)}, of which ${position} for ${duration(heldMs(evidence, first))}, and does not settle it${others}`,
-    commands: [on(evidence, 'pending ls'), ...handOver(evidence, first), acknowledge(evidence, position)],
+    summary: `${named(first.name)} lives and holds ${entries(first.pending)}, of which ${what}${others}`,
+    commands: [
+      on(evidence, 'pending ls'),
+      ...handOver(evidence, first),
+      ...(millrace ? [] : [acknowledge(evidence, position)]),
+    ],
   }
 }
 
@@ -149,11 +159,13 @@ function startedLate(evidence: GroupEvidence): Finding | undefined {
   const { entriesRead, holes, first, lastDelivered, behind, length, stream, group, millrace } = evidence
   if (entriesRead !== undefined || holes || !first || comparePositions(lastDelivered, first) < 0)
     return undefined
-  const before = behind === 'unknown' ? 'entries' : entries(length - behind)
+  const before = behind === 'unknown' ? undefined : length - behind
+  const [what, them] =
+    before === 1 ? ['1 entry that is', 'it'] : [`${before ?? ''} entries that are`.trim(), 'them']
   const replay = command('replay', [stream], { group, from: first, to: lastDelivered })
   return {
     severity: 'warning',
-    summary: `it was created behind ${before} that are still there, or set behind them, and has not read them: well if that was meant, else have them read`,
+    summary: `it was created behind ${what} still there, or set behind ${them}, and has not read ${them}: well if that was meant, else have ${them} read`,
     commands: [...(millrace ? [replay] : []), on(evidence, 'group reset', [], { to: 'start' })],
   }
 }

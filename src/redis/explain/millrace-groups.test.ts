@@ -133,11 +133,8 @@ test('stuck-consumer: a member lives and holds an entry that came long ago', asy
     verdict: 'stuck-consumer',
     severity: 'warning',
     evidence: { oldestHeld: '1000-1', oldestHeldBy: 'one' },
-    commands: [
-      on('pending ls'),
-      on('consumer release', ` one --force`),
-      on('pending ack', ' 1000-1 --force'),
-    ],
+    summary: expect.stringContaining('unless it read that only lately'),
+    commands: [on('pending ls'), on('consumer release', ` one --force`)],
   })
   await redis.append(1)
   await redis.claimCount(consumer, 1)

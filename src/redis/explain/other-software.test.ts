@@ -247,6 +247,12 @@ describe('started-late', () => {
     })
   })
 
+  test('one entry is spoken of as one', async () => {
+    await some(1)
+    await create('$')
+    expect((await lab.explain()).summary).toContain('created behind 1 entry that is still there')
+  })
+
   test.each([
     ['created before them', '0', 0],
     ['created on an empty stream', '$', 0],

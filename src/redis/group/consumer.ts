@@ -11,6 +11,7 @@ import type {
   Verdict,
 } from '../../core/stream-log.ts'
 import type { Connection } from '../connection.ts'
+import type { RequestSettling } from '../rpc/redis-rpc.ts'
 import { GroupMember } from './group-member.ts'
 import { Inlet } from './inlet.ts'
 import { isInInlet } from './inlet-position.ts'
@@ -35,6 +36,8 @@ const asItIs = (position: string): string => position
  */
 export class RedisConsumer implements Consumer {
   readonly #stream: string
+  /** What is produced are replies, whose streams are chosen by the slot. */
+  readonly #replies: boolean
   readonly #member: GroupMember
   readonly #inlet: Inlet
   readonly #reader: Reader
@@ -47,14 +50,16 @@ export class RedisConsumer implements Consumer {
     connections: { control: Connection; reader: Connection },
     membership: Membership,
     log: Log = noLog,
+    requests?: RequestSettling,
   ) {
     const { stream, group, consumer, start = '0', exclusive = false, rateLimit } = membership
     const { minIdleMs = DEFAULT_MIN_IDLE_MS, deadAfterMs = DEFAULT_DEAD_AFTER_MS } = membership
     const { claimIntervalMs = DEFAULT_CLAIM_INTERVAL_MS } = membership
     this.#stream = stream
+    this.#replies = requests !== undefined
     const { control } = connections
     const options = { start, minIdleMs, deadAfterMs, claimIntervalMs, log }
-    const who = { stream, group, consumer, exclusive, inlet: false }
+    const who = { stream, group, consumer, exclusive, inlet: false, requests }
     const wake = () => this.#reader.wake()
     this.#reader = new Reader(connections.reader, control, { stream, group, consumer })
     this.#member = new GroupMember(control, who, options, wake)
@@ -133,7 +138,7 @@ export class RedisConsumer implements Consumer {
   }
 
   checkProduced(produced: Produced): void {
-    checkProduced(this.#stream, [produced])
+    if (!this.#replies) checkProduced(this.#stream, [produced])
   }
 
   settle(outcomes: readonly Outcome[]): Promise<string[]> {

@@ -5,6 +5,7 @@ import type { Connection } from '../connection.ts'
 import type { GroupScript, Reading } from './group-script.ts'
 import * as scripts from './group-scripts.ts'
 import { deadLetterKey, groupKeys, inletKey, type GroupKeys } from '../keys.ts'
+import type { RequestSettling } from '../rpc/redis-rpc.ts'
 
 /** More in one script would hold up other clients for longer than a few milliseconds. */
 const MAX_ENTRIES_PER_CALL = 250
@@ -17,6 +18,7 @@ export interface Who extends Reading {
   readonly stream: string
   readonly group: string
   readonly consumer: string
+  readonly requests?: RequestSettling | undefined
 }
 
 /** The scripts by which one consumer comes, is handed entries, lives and goes, typed. Nothing here remembers anything. */

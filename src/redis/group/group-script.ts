@@ -1,11 +1,13 @@
 import type { Connection } from '../connection.ts'
-import { INLET_ENDINGS, INLET_GUARD, LEASE_GUARD, STREAM_ENDINGS } from '../lua.ts'
+import { INLET_ENDINGS, INLET_GUARD, LEASE_GUARD, REQUEST_ENDINGS, STREAM_ENDINGS } from '../lua.ts'
 import { Script } from '../script.ts'
 
 /** What a member reads: a stream or an inlet, of which only the holder of a lease is handed entries or everybody. */
 export interface Reading {
   readonly inlet: boolean
   readonly exclusive: boolean
+  /** Set where entries are requests, which go when they are settled. Their group is never an exclusive one. */
+  readonly requests?: object | undefined
 }
 
 /**
@@ -27,10 +29,10 @@ export class GroupScript<Reply> {
    */
   constructor(source: string, options: { leased?: boolean; ends?: boolean; takesMemory?: boolean } = {}) {
     const { leased = false, ends = false, takesMemory = false } = options
-    this.#variants = VARIANTS.map(({ inlet, exclusive }) => {
+    this.#variants = VARIANTS.map(({ inlet, exclusive, requests }) => {
       const guards = (inlet ? INLET_GUARD : '') + (exclusive && leased ? LEASE_GUARD : '')
-      const endings = ends ? (inlet ? INLET_ENDINGS : STREAM_ENDINGS) : ''
-      return new Script<Reply>(guards + endings + source, { takesMemory })
+      const endings = inlet ? INLET_ENDINGS : requests ? REQUEST_ENDINGS : STREAM_ENDINGS
+      return new Script<Reply>(guards + (ends ? endings : '') + source, { takesMemory })
     })
   }
 
@@ -40,10 +42,7 @@ export class GroupScript<Reply> {
     keys: readonly string[],
     args: readonly string[],
   ): Promise<Reply> {
-    const variant = VARIANTS.findIndex(
-      ({ inlet, exclusive }) => inlet === reading.inlet && exclusive === reading.exclusive,
-    )
-    return this.#variants[variant]!.run(connection, keys, args)
+    return this.#variants[variantOf(reading)]!.run(connection, keys, args)
   }
 }
 
@@ -52,4 +51,9 @@ const VARIANTS: readonly Reading[] = [
   { inlet: true, exclusive: false },
   { inlet: false, exclusive: true },
   { inlet: true, exclusive: true },
+  { inlet: false, exclusive: false, requests: {} },
 ]
+
+/** By its place in {@link VARIANTS}. */
+const variantOf = ({ inlet, exclusive, requests }: Reading): number =>
+  requests && !inlet ? 4 : (inlet ? 1 : 0) + (exclusive ? 2 : 0)

@@ -6,7 +6,9 @@ import { remedyFor, replyCode } from '../errors.ts'
 import { pages, type GroupCommands } from './group-commands.ts'
 import { INLET_PREFIX } from './inlet-position.ts'
 import { seenKey } from '../keys.ts'
+import { replyCall } from '../rpc/settle-replies.ts'
 import { checkProduced, produceCall, producing, type Acknowledgement } from './produce.ts'
+import type { RequestSettling } from '../rpc/redis-rpc.ts'
 import * as scripts from './settle-scripts.ts'
 
 /** More in one script would hold up other clients for longer than a few milliseconds. */
@@ -58,7 +60,7 @@ export class SettleCommands {
       this.#acknowledge(kinds.plain, held),
       this.#acknowledgeOnce(kinds.once, held),
       this.#park(kinds.parked),
-      this.#produce(kinds.producing),
+      this.#produce(kinds.producing, held),
       this.#bury(kinds.buried),
     ])
     return lost.flat()
@@ -86,8 +88,28 @@ export class SettleCommands {
     return lost
   }
 
-  #produce(outcomes: readonly Acknowledgement[]): Promise<string[]> {
-    return this.#produceInTurn(pagesBySize(outcomes))
+  #produce(outcomes: readonly Acknowledgement[], held: number): Promise<string[]> {
+    const { requests } = this.#commands.who
+    return requests ? this.#reply(outcomes, held, requests) : this.#produceInTurn(pagesBySize(outcomes))
+  }
+
+  async #reply(
+    outcomes: readonly Acknowledgement[],
+    held: number,
+    { maxReplies, onDropped }: RequestSettling,
+  ): Promise<string[]> {
+    const lost: string[] = []
+    for (const part of pagesBySize(outcomes)) {
+      const { keys, args } = replyCall(this.#commands.who.stream, part, maxReplies)
+      const call = this.#commands.run(scripts.replyScript, [String(held), ...args], keys)
+      const [notOurs, dropped] = await call.catch((error): [string[], number] => [
+        this.#lostIfEnded(positionsOf(part))(error),
+        0,
+      ])
+      if (dropped > 0) onDropped(dropped)
+      lost.push(...notOurs)
+    }
+    return lost
   }
 
   /** Nothing is written while what stands before it can't be for a while: it may be of the same key. */

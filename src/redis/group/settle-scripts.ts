@@ -119,6 +119,44 @@ return lost
 )
 
 /**
+ * Writes the replies to requests and lets go of these, each in one step. KEYS from 6 on: the reply streams of requesters,
+ * then others. ARGV[5]: how many entries we hold; ARGV[6]: how long a stream may be; ARGV[7]: how many of KEYS are of
+ * requesters; ARGV[8…], per reply, sorted by position: position, its stream counted from the first of these, how many
+ * arguments follow, and names and values in turn.
+ * Answers the positions that were not ours, and how many replies were for nobody: to a requester that is gone there is
+ * no stream, and to what is no stream, or a full one, no reply can ever be written. A memory that is full is seen with the
+ * first write, so nothing was written then.
+ */
+export const replyScript = new GroupScript<[lost: string[], dropped: number]>(
+  `
+${MINE}
+local function write(at)
+  local key, count = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
+  if key <= tonumber(ARGV[7]) then
+    return redis.pcall('XADD', KEYS[5 + key], 'NOMKSTREAM', 'MAXLEN', '~', ARGV[6], '*', unpack(ARGV, at + 3, at + 2 + count))
+  end
+  return redis.pcall('XADD', KEYS[5 + key], 'MAXLEN', '~', ARGV[6], '*', unpack(ARGV, at + 3, at + 2 + count))
+end
+local ids, rows, at = {}, {}, 8
+while at <= #ARGV do
+  ids[#ids + 1], rows[#rows + 1] = ARGV[at], at
+  at = at + 3 + tonumber(ARGV[at + 2])
+end
+local set, dropped = mine(ids), 0
+for n, id in ipairs(ids) do
+  local written = not set[id] or write(rows[n])
+  if type(written) == 'table' and string.find(written['err'] or '', 'OOM', 1, true) then return written end
+  if not written or type(written) == 'table' and written['err'] then dropped = dropped + 1 end
+end
+local ours, lost = divide(ids, set)
+finish(ours)
+tidy()
+return { lost, dropped }
+`,
+  { leased: true, ends: true, takesMemory: true },
+)
+
+/**
  * Parks entries until their retry is due. ARGV[5…]: position, attempts, delay in ms and the most starts that the claim
  * in question can have had, in turn. With more it was claimed anew since, by ourselves: this call comes late.
  * Answers the positions that were not ours, and what was trimmed. What is due at one moment comes in the order given:

@@ -3,7 +3,10 @@ import { Script } from '../script.ts'
 import { CHANGES, OWNED, REMEMBERED_MS, ROW_OF, STATE_OF } from './job-lua.ts'
 import type { JobRow } from './job-row.ts'
 
-/* KEYS: job, open, ended, all, active, unless said otherwise. ARGV[1]: the id of the job. */
+/*
+ * KEYS: job, open, ended, all, active, unless said otherwise. ARGV[1]: the id of the job. They run while the memory is full:
+ * a job is small, and a trim, a discard or a backup is what is wanted then.
+ */
 
 /** Why a change was not made: there is no such job, or what its state is. */
 export type Refusal = 'unknown' | ['conflict', state: string]
@@ -18,8 +21,7 @@ const MAX_ENDED = 10_000
  */
 export const createScript = new Script<
   ['created', row: JobRow, tooMany: string] | ['same', id: string] | ['full']
->(
-  `
+>(`
 ${CHANGES}
 local id = ARGV[1]
 local same = redis.call('HGET', KEYS[5], ARGV[2])
@@ -38,20 +40,15 @@ for _, old in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', now - ${REMEMB
 end
 local many = redis.call('ZCARD', KEYS[3]) > ${MAX_ENDED}
 return { 'created', row_of(KEYS[1], KEYS[2], id), many and redis.call('ZRANGE', KEYS[3], 0, 0)[1] or '' }
-`,
-  { takesMemory: true },
-)
+`)
 
 /** KEYS: the last id. Answers the next one: it grows, also where the clock goes back. */
-export const nextIdScript = new Script<string>(
-  `
+export const nextIdScript = new Script<string>(`
 ${NOW}
 local id = string.format('%.0f', math.max(now * 1000, (tonumber(redis.call('GET', KEYS[1])) or 0) + 1))
 redis.call('SET', KEYS[1], id)
 return id
-`,
-  { takesMemory: true },
-)
+`)
 
 export const forgetScript = new Script<0>(`
 redis.call('DEL', KEYS[1])
@@ -113,17 +110,14 @@ return { redis.call('HEXISTS', KEYS[1], 'cancelling'), redis.call('HGET', KEYS[1
 `)
 
 /** ARGV[2]: the run; ARGV[3]: progress; ARGV[4]: where to go on, as JSON. */
-export const checkpointScript = new Script<Refusal | 'ok'>(
-  `
+export const checkpointScript = new Script<Refusal | 'ok'>(`
 ${CHANGES}${OWNED}
 local refused = owned(ARGV[1], ARGV[2])
 if refused then return refused end
 redis.call('HSET', KEYS[1], 'checkpoint', ARGV[4], 'progress', ARGV[3], 'updated', time)
 redis.call('HDEL', KEYS[1], 'deaths')
 return 'ok'
-`,
-  { takesMemory: true },
-)
+`)
 
 /**
  * ARGV[2]: the run; ARGV[3]: progress; ARGV[4]: done, failed, interrupted or cancelled; ARGV[5]: `result` or `error`
@@ -150,7 +144,7 @@ export const cancelScript = new Script<Refusal | JobRow>(`
 ${CHANGES}
 local state = state_of(KEYS[1], KEYS[2], ARGV[1])
 if not state then return 'unknown' end
-if state == 'queued' or state == 'interrupted' then
+if state == 'queued' or state == 'interrupted' or state == 'failed' then
   note('cancelled', ARGV[2])
   conclude(ARGV[1], 'cancelled')
 elseif state == 'running' then

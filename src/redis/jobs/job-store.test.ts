@@ -150,7 +150,7 @@ describe('a new job', () => {
 describe('what a state allows', () => {
   const ALLOWED: Record<string, JobState[]> = {
     take: ['queued', 'interrupted'],
-    cancel: ['queued', 'running', 'interrupted'],
+    cancel: ['queued', 'running', 'interrupted', 'failed'],
     resume: ['interrupted', 'cancelled', 'failed'],
     limit: ['queued', 'running', 'interrupted'],
     beat: ['running'],

@@ -13,6 +13,7 @@ import { InvalidError, type Issue } from '../../core/errors.ts'
 import { checkName } from '../../core/names.ts'
 import { isEntryId, positionTime } from '../../core/position.ts'
 import type { Connection } from '../connection.ts'
+import { Script } from '../script.ts'
 import { recentActions } from './recent-actions.ts'
 import { slotPrefix } from '../slots.ts'
 
@@ -41,6 +42,11 @@ export function recordArguments(operator: Operator, stream: string, run = random
   const { actor, reason } = checkOperator(operator)
   return [actor, reason, stream, run]
 }
+
+/** KEYS: actions. ARGV: names and values. A script, since what frees memory must be written down while there is none. */
+const recordScript = new Script<string>(`
+return redis.call('XADD', KEYS[1], 'MAXLEN', '~', ${MOST_RECORDS}, '*', unpack(ARGV))
+`)
 
 export const randomRun = (): string => randomBytes(8).toString('hex')
 
@@ -128,8 +134,7 @@ export class RedisActionRecords implements ActionRecords {
     const parts = Object.entries({ ...fields, ...detail }).flatMap(([name, value]) =>
       value === undefined ? [] : [name, value],
     )
-    const key = actionsKey(stream)
-    return this.#connection.send<string>(['XADD', key, 'MAXLEN', '~', String(MOST_RECORDS), '*', ...parts])
+    return recordScript.run(this.#connection, [actionsKey(stream)], parts)
   }
 }
 

@@ -28,7 +28,8 @@ describe('RedisGroupControl', () => {
       [lab.stream, 'grop'],
       [`${lab.stream}x`, 'group'],
     ] as const)
-      await expect(control().pause(stream, group)).rejects.toMatchObject({ code: 'UNKNOWN_GROUP' })
+      for (const change of ['pause', 'resume'] as const)
+        await expect(control()[change](stream, group)).rejects.toMatchObject({ code: 'UNKNOWN_GROUP' })
     await expect(control().pause(lab.stream, '')).rejects.toMatchObject({ code: 'NAME_INVALID' })
     await expect(control().resume('', 'group')).rejects.toMatchObject({ code: 'NAME_INVALID' })
     expect((await lab.keys()).filter((key) => key.includes('grop'))).toEqual([])

@@ -21,6 +21,15 @@ if wrong then return wrong end
 local function changed(action)
   if ARGV[2] then record(KEYS[3], action, { 'group', ARGV[1], 'count', 1 }) end
 end
+-- One that was deleted and has not healed yet has its state.
+local function is_known()
+  if redis.call('EXISTS', KEYS[2]) == 1 then return true end
+  if redis.call('TYPE', KEYS[1])['ok'] ~= 'stream' then return false end
+  for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+    if field(group, 'name') == ARGV[1] then return true end
+  end
+  return false
+end
 `
 
 /**
@@ -29,21 +38,16 @@ end
  */
 const pauseScript = new Script<-1 | 0 | 1>(`
 ${NOW}${FIELD}${CHANGED}
-local kind, known = redis.call('TYPE', KEYS[1])['ok'], redis.call('EXISTS', KEYS[2]) == 1
-if kind == 'stream' then
-  for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
-    known = known or field(group, 'name') == ARGV[1]
-  end
-end
-if not known then return -1 end
+if not is_known() then return -1 end
 local paused = redis.call('HSETNX', KEYS[2], 'paused', now)
 if paused == 1 then changed('pause') end
 return paused
 `)
 
-/** Answers whether it was paused. */
-const resumeScript = new Script<0 | 1>(`
-${CHANGED}
+/** Answers 1 when it was paused, 0 when it was not, -1 when there is no such group. */
+const resumeScript = new Script<-1 | 0 | 1>(`
+${FIELD}${CHANGED}
+if not is_known() then return -1 end
 local resumed = redis.call('HDEL', KEYS[2], 'paused')
 if resumed == 1 then changed('resume') end
 return resumed
@@ -65,14 +69,11 @@ export class RedisGroupControl implements GroupControl {
   }
 
   async pause(stream: string, group: string, operator?: Operator): Promise<boolean> {
-    const done = await this.#change(pauseScript, stream, group, operator)
-    if (done >= 0) return done === 1
-    const message = `the stream "${stream}" has no group "${group}"; it is created when its first consumer joins`
-    throw new MillraceError('UNKNOWN_GROUP', message)
+    return this.#change(pauseScript, stream, group, operator)
   }
 
   async resume(stream: string, group: string, operator?: Operator): Promise<boolean> {
-    return (await this.#change(resumeScript, stream, group, operator)) === 1
+    return this.#change(resumeScript, stream, group, operator)
   }
 
   async isPaused(stream: string, group: string): Promise<boolean> {
@@ -85,10 +86,18 @@ export class RedisGroupControl implements GroupControl {
     return since === null ? undefined : Number(since)
   }
 
-  #change<T>(script: Script<T>, stream: string, group: string, operator: Operator | undefined): Promise<T> {
+  async #change(
+    script: Script<-1 | 0 | 1>,
+    stream: string,
+    group: string,
+    operator: Operator | undefined,
+  ): Promise<boolean> {
     const { state } = keysOf(stream, group)
     const record = operator ? recordArguments(operator, stream) : []
-    return script.run(this.#connection, [stream, state, actionsKey(stream)], [group, ...record])
+    const done = await script.run(this.#connection, [stream, state, actionsKey(stream)], [group, ...record])
+    if (done >= 0) return done === 1
+    const message = `the stream "${stream}" has no group "${group}"; it is created when its first consumer joins`
+    throw new MillraceError('UNKNOWN_GROUP', message)
   }
 }
 

@@ -60,9 +60,9 @@ for _, row in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
   local ours = name == '${RETRY_CONSUMER}' or redis.call('ZSCORE', KEYS[2], name)
   if not ours and field(row, 'idle') < tonumber(ARGV[6]) then live[#live + 1] = name end
 end
-if #live > 0 and ARGV[8] ~= '1' then return { 'busy', live } end
 local pending, copies = field(group, 'pending'), redis.call('XLEN', KEYS[3])
 if ARGV[7] == '1' then return { pending, copies, live } end
+if #live > 0 and ARGV[8] ~= '1' then return { 'busy', live } end
 redis.call('XGROUP', 'DESTROY', KEYS[1], ARGV[1])
 redis.call('UNLINK', unpack(KEYS, 6))
 redis.call('HDEL', KEYS[5], 'alive ' .. ARGV[1])

@@ -1,6 +1,6 @@
 import { actionsKey } from '../operations/action-record.ts'
 import { holdsKey } from '../retention/holds.ts'
-import { inletKey } from '../keys.ts'
+import { groupKeys, inletKey } from '../keys.ts'
 import { slotPrefix } from '../slots.ts'
 
 /** Hash: how a replay stands. */
@@ -17,6 +17,14 @@ export const replayKeys = (stream: string, name: string, target: Target): string
   ...abandonKeys(stream, name),
   'group' in target ? inletKey(stream, target.group) : target.stream,
 ]
+
+/** KEYS of the script that begins: of a group also what shows whose it is. */
+export function startKeys(stream: string, name: string, target: Target): string[] {
+  const keys = replayKeys(stream, name, target)
+  if (!('group' in target)) return keys
+  const { state, heartbeats } = groupKeys(stream, target.group)
+  return [...keys, state, heartbeats]
+}
 
 export const abandonKeys = (stream: string, name: string): string[] => [
   stream,

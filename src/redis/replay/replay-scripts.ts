@@ -10,7 +10,14 @@ import { Script } from '../script.ts'
  */
 
 /** What a script answers: how the replay stands, or a word for why it can't. */
-export type ReplayReply = string[] | 'unknown-stream' | 'unknown-group' | 'conflict' | 'target-exists'
+export type ReplayReply =
+  | string[]
+  | 'unknown-stream'
+  | 'unknown-group'
+  | 'foreign-group'
+  | 'conflict'
+  | 'target-exists'
+  | 'target-gone'
 
 /** How long the end of a replay is remembered, in ms. */
 const REMEMBERED_MS = 7 * 86_400_000
@@ -41,18 +48,24 @@ end
 `
 
 /**
- * Begins a replay or takes it up again. ARGV[7]: what was asked for, as one text; ARGV[8], ARGV[9]: from and to
+ * Begins a replay or takes it up again. Into a group: KEYS[6], its state, and KEYS[7], its heartbeats; where others read
+ * for it and Millrace never did, nobody would ever come for the copies. ARGV[7]: what was asked for, as one text; ARGV[8], ARGV[9]: from and to
  * (`` for the end of the stream); ARGV[10]: the target as JSON; ARGV[11]: 1 to create the target, so that of two replays at
  * the same time one finds it there.
  */
 export const startScript = new Script<ReplayReply>(
   `
 ${NOW}${HOLD}${COMPARE}${FIELD}${HAS_GROUP}${WRONG_TYPE}${RECORD}${NOTE}${CHECKS}
+local function is_foreign()
+  if redis.call('TYPE', KEYS[6])['ok'] == 'hash' and redis.call('HEXISTS', KEYS[6], 'low') == 1 then return false end
+  return redis.call('EXISTS', KEYS[7]) == 0 and #redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[6]) > 0
+end
 local known = redis.call('HMGET', KEYS[2], 'request', 'state', 'next', 'from')
 if known[1] and known[1] ~= ARGV[7] then return 'conflict' end
 if known[2] ~= 'done' and known[2] ~= 'running' then
   local time = string.format('%.0f', now)
   if not known[1] then
+    if KEYS[6] and is_foreign() then return 'foreign-group' end
     if ARGV[11] == '1' then
       if redis.call('EXISTS', KEYS[5]) == 1 then return 'target-exists' end
       redis.call('XGROUP', 'CREATE', KEYS[5], 'millrace', '$', 'MKSTREAM')
@@ -77,8 +90,11 @@ return redis.call('HGETALL', KEYS[2])
 export const copyScript = new Script<ReplayReply>(
   `
 ${NOW}${HOLD}${FIELD}${HAS_GROUP}${WRONG_TYPE}${RECORD}${NOTE}${WALK}${IDENTIFY}${MARK_COPY}${CHECKS}
-local replay = redis.call('HMGET', KEYS[2], 'state', 'next', 'from', 'to')
+local replay = redis.call('HMGET', KEYS[2], 'state', 'next', 'from', 'to', 'copied')
 if replay[1] ~= 'running' then return redis.call('HGETALL', KEYS[2]) end
+-- The rest alone would pass for all of it. (An inlet ends by itself whenever all that it holds is done.)
+local lost = ARGV[6] == '' and tonumber(replay[5]) > 0 and redis.call('EXISTS', KEYS[5]) == 0
+if lost then return 'target-gone' end
 local copied, skipped, position, failure = 0, 0, nil, nil
 local next = walk('XRANGE', replay[2] and '(' .. replay[2] or replay[3], replay[4], tonumber(ARGV[7]), function(entry)
   local fields = entry[2]

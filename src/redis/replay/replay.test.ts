@@ -333,6 +333,18 @@ test('what was done is written down', async () => {
   ])
 })
 
+test('a group for which other software reads is refused, since nobody would come for the copies', async () => {
+  await createGroup()
+  await publish(3)
+  await admin.send(['XREADGROUP', 'GROUP', GROUP, 'theirs', 'COUNT', '1', 'STREAMS', stream, '>'])
+  expect(await failureOf(replay())).toMatchObject({ code: 'GROUP_FOREIGN' })
+  expect(await copies()).toEqual([])
+  expect(await replays.progress(stream, 'again')).toBeUndefined()
+  const consumer = await log.join({ stream, group: GROUP, consumer: 'ours' })
+  await consumer.leave()
+  expect(await replay()).toMatchObject({ state: 'done', copied: 3 })
+})
+
 test('a memory that is full fails it without a loss, and it goes on later', async () => {
   await createGroup()
   const positions = await publish(30)
@@ -344,6 +356,23 @@ test('a memory that is full fails it without a loss, and it goes on later', asyn
   await admin.send(['CONFIG', 'SET', 'maxmemory', '0'])
   expect(await replay()).toMatchObject({ state: 'done', copied: 30 })
   expect(await copiedFrom()).toEqual(positions)
+})
+
+test('a target that is deleted meanwhile fails it, since the rest alone would pass for all', async () => {
+  const target = `${stream}:target`
+  await publish(30)
+  const copying = replay({
+    target: { stream: target },
+    ratePerSecond: 100,
+    onProgress: ({ copied }) => {
+      if (copied < 20) void admin.send(['DEL', target])
+    },
+  })
+  expect(await failureOf(copying)).toMatchObject({
+    code: 'REPLAY_CONFLICT',
+    message: expect.stringContaining('was deleted while it was copied to'),
+  })
+  expect(await admin.send(['EXISTS', target])).toBe(0)
 })
 
 test('nothing is copied by a step that the target refuses in the middle', async () => {

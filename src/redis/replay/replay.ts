@@ -9,7 +9,8 @@ import { recordArguments } from '../operations/action-record.ts'
 import type { Connection } from '../connection.ts'
 import { notAStream, remedyFor, replyCode } from '../errors.ts'
 import { countRange } from './replay-count.ts'
-import { abandonKeys, holdName, replayKey, replayKeys, type Target } from './replay-keys.ts'
+import { holdsKey } from '../retention/holds.ts'
+import { abandonKeys, holdName, replayKey, replayKeys, startKeys, type Target } from './replay-keys.ts'
 
 import { noPlace, toPosition } from './replay-range.ts'
 import { abandonScript, copyScript, startScript, stopScript, type ReplayReply } from './replay-scripts.ts'
@@ -68,6 +69,11 @@ export class RedisReplays implements Replays {
     return reply.length === 0 ? undefined : toProgress(stream, name, reply)
   }
 
+  async letGo(stream: string, name: string): Promise<void> {
+    checkName('stream name', stream)
+    await this.#connection.send(['HDEL', holdsKey(stream), holdName(name)])
+  }
+
   async abandon(stream: string, name: string, operator: Operator): Promise<boolean> {
     checkName('stream name', stream)
     const args = [...recordArguments(operator, stream, name), holdName(name), '']
@@ -82,10 +88,13 @@ export class RedisReplays implements Replays {
     const group = 'group' in target ? target.group : ''
     const base = [...recordArguments(request, stream, name), holdName(name), group]
     return async (script: Script<ReplayReply>, args: readonly string[]): Promise<ReplayProgress> => {
-      const reply = await script.run(this.#connection, keys, [...base, ...args]).catch(refuse(stream))
+      const own = script === startScript ? startKeys(stream, name, target) : keys
+      const reply = await script.run(this.#connection, own, [...base, ...args]).catch(refuse(stream))
       if (reply === 'unknown-stream') throw unknownStream(stream)
       if (reply === 'unknown-group') throw unknownGroup(stream, group)
+      if (reply === 'foreign-group') throw foreignGroup(group)
       if (reply === 'target-exists') throw targetExists(target)
+      if (reply === 'target-gone') throw targetGone(target)
       if (reply === 'conflict' || reply.length === 0) throw conflict(stream, name, reply)
       return toProgress(stream, name, reply as string[])
     }
@@ -152,10 +161,22 @@ const unknownGroup = (stream: string, group: string): MillraceError =>
     `the stream "${stream}" has no group "${group}"; start a consumer of it, then replay`,
   )
 
+const foreignGroup = (group: string): MillraceError =>
+  new MillraceError(
+    'GROUP_FOREIGN',
+    `no consumer of Millrace ever read for "${group}", so nobody would take what is delivered again; reset the group instead`,
+  )
+
 const targetExists = (target: ReplayRequest['target']): MillraceError =>
   new MillraceError(
     'REPLAY_CONFLICT',
     `the stream "${(target as { stream: string }).stream}" is there already; choose another name, or copy to it all the same`,
+  )
+
+const targetGone = (target: ReplayRequest['target']): MillraceError =>
+  new MillraceError(
+    'REPLAY_CONFLICT',
+    `the stream "${(target as { stream: string }).stream}" was deleted while it was copied to, with what was in it; begin anew`,
   )
 
 function conflict(stream: string, name: string, reply: ReplayReply): MillraceError {

@@ -1,8 +1,8 @@
 import type { z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
-import { may } from '../../core/access.ts'
 import { InvalidError, MillraceError } from '../../core/errors.ts'
 import { suggestName, type AskedFor } from '../../core/suggestions.ts'
+import { mayStill } from '../access.ts'
 import { answerJson } from '../answer.ts'
 import { addEndpoint, type Endpoint, type Input, type ServerApp } from '../endpoint.ts'
 import { HttpError } from '../http-error.ts'
@@ -111,16 +111,9 @@ export function adminStream<Q extends z.ZodObject, P extends z.ZodObject>(
     return eventStream(c, events, {
       listeners: admin.listeners,
       stopping: admin.ports.stopping,
-      mayGoOn: () => mayStill(admin.server, headers),
+      mayGoOn: () => mayStill(admin.server, headers, 'admin'),
     })
   })
-}
-
-/** Whether whoever sent these headers may administrate by now. */
-async function mayStill({ access }: Pick<ServerPorts, 'access'>, headers: Headers): Promise<boolean> {
-  if (!access || access.open) return true
-  const caller = await access.authenticate(headers).catch(() => undefined)
-  return caller !== undefined && may(caller, 'admin')
 }
 
 const suggested = async (error: unknown, { ports }: Admin, asked: AskedFor): Promise<unknown> =>

@@ -31,7 +31,7 @@ export function addGroupRoutes(admin: Admin): void {
     body: Change.extend({
       group: nameOf('group name', 'mailer'),
       start: z
-        .union([z.enum(['0', '$']), position])
+        .union([z.enum(['0', '$']), position], 'must be 0, $, or an entry id such as 1700000000000-0')
         .optional()
         .openapi({
           description: '0 for all that is there (default), $ for what comes from now on, or an entry id',
@@ -102,13 +102,15 @@ function addPauseRoutes(admin: Admin): void {
   })
 }
 
+const RESET_PLACE = 'must be start, end, an entry id such as 1700000000000-0, or an ISO time'
+
 function addResetRoute(admin: Admin): void {
   const route = {
     summary: 'Set where a group reads on',
     params: groupPath,
     body: Destruction.extend({
       force,
-      to: z.union([z.enum(['start', 'end']), position, moment]).openapi({
+      to: z.union([z.enum(['start', 'end']), position, moment], RESET_PLACE).openapi({
         description: 'start, end, an entry id after which to read on, or an ISO time',
         example: 'start',
       }),

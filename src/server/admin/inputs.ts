@@ -22,7 +22,8 @@ export const nameOf = (what: string, example: string) =>
 
 export const position = z
   .string()
-  .refine(isEntryId, 'must be the id of an entry, such as 1700000000000-0')
+  // It ends there, or a union with other words would tell of the id alone.
+  .refine(isEntryId, { error: 'must be the id of an entry, such as 1700000000000-0', abort: true })
   .openapi({ example: '1700000000000-0' })
 
 /** A position, or an ISO time: the first entry of it or after it. */

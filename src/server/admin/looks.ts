@@ -1,3 +1,4 @@
+import { MillraceError } from '../../core/errors.ts'
 import type { GroupExplanation } from '../../core/explain.ts'
 import type { Job } from '../../core/jobs.ts'
 import { groupKey } from '../../core/names.ts'
@@ -18,12 +19,16 @@ export class Looks {
   readonly jobs: Cached<Rows<Job>>
 
   constructor({ operations, jobs, stopping: signal }: Pick<AdminPorts, 'operations' | 'jobs' | 'stopping'>) {
+    const unlessStopped = <T>(look: Promise<T>): Promise<T> =>
+      look.catch((error: unknown) => {
+        throw signal.aborted ? new MillraceError('CLOSED', 'the service is stopping; ask again soon') : error
+      })
     this.streams = cachedRows(
-      () => operations().catalogue.list({ signal }),
+      () => unlessStopped(operations().catalogue.list({ signal })),
       ({ stream }) => stream,
     )
     this.explain = cachedRows(
-      () => operations().explain.explain({ signal }),
+      () => unlessStopped(operations().explain.explain({ signal })),
       ({ stream, group }) => groupKey(stream, group),
     )
     this.jobs = cachedRows(
