@@ -1,9 +1,18 @@
 export {
   defineApp,
   handle,
+  handleBatch,
+  handleOnce,
+  route,
+  type AnswerOf,
   type App,
+  type AppHandlers,
+  type BatchGroupOptions,
   type GroupDeclaration,
   type GroupOptions,
+  type MigrationDeclaration,
+  type RouteLine,
+  type RouteOptions,
   type StreamRetention,
 } from './app/app.ts'
 export { Bus, type BusOptions, type PublishOptions, type When } from './bus/bus.ts'
@@ -14,6 +23,7 @@ export type { HandlerKey, Handlers } from './bus/handlers.ts'
 export type { PublisherOptions } from './bus/publisher.ts'
 export type { TailedEntry, TailOptions } from './bus/tail.ts'
 export type * from './core/action-record.ts'
+export type * from './core/app-context.ts'
 export type { AuditFact, AuditTrail } from './core/audit.ts'
 export type * from './core/dead-letters.ts'
 export {
@@ -33,6 +43,7 @@ export type * from './core/group-lifecycle.ts'
 export type * from './core/group-members.ts'
 export type { GroupResets, ResetOptions, ResetPreview, ResetRequest } from './core/group-reset.ts'
 export type { Hold, HoldOptions, Holds } from './core/holds.ts'
+export { HttpProblem, type HttpProblemOptions } from './core/http-problem.ts'
 export type * from './core/jobs.ts'
 export type { GroupLag, GroupStats } from './core/lag.ts'
 export type { Operations } from './core/operations.ts'
@@ -49,6 +60,7 @@ export {
   type RetentionPolicy,
   type RetentionTarget,
 } from './core/retention-policy.ts'
+export type { RouteAnswer, RouteDeclaration, RouteRequest } from './core/route.ts'
 export type { ScheduledEvents, WaitingEntry, WaitingPage } from './core/schedule.ts'
 export type { Schema } from './core/schema.ts'
 export type { Log, Service } from './core/service.ts'

@@ -10,7 +10,7 @@ import { createTestDatabase } from '../src/postgres/test-database.ts'
 import { RunningService } from './support/running-service.ts'
 import { usePostgres } from './support/use-postgres.ts'
 import { useRedis } from './support/use-redis.ts'
-import { usersApp } from './support/users-app.ts'
+import usersApp from './support/users-app.ts'
 
 const { server: redis, admin } = useRedis()
 const postgres = usePostgres()

@@ -146,14 +146,10 @@ describe('a group whose effects happen once', () => {
     await until('the effect', async () => (await rows('SELECT 1 FROM counted')).length === 1)
     await first.end('SIGKILL')
     // What waits for the lock would be done all the same: PostgreSQL does not notice that nobody wants it any more.
-    await locked.query(
-      'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
-    )
+    const waiting = "SELECT pid FROM pg_locks WHERE relation = 'millrace_audit'::regclass AND NOT granted"
     await until('their end', async () => {
-      const { rows } = await locked.query(
-        'SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
-      )
-      return rows.length === 0
+      const ended = await rows(`SELECT pg_terminate_backend(pid) FROM (${waiting}) AS those`)
+      return ended.length === 0
     })
     await locked.query('ROLLBACK')
     locked.release()

@@ -8,6 +8,7 @@ import type { JobDeclaration } from '../schedule/job.ts'
 import { refuseTwice as refuseJobsTwice } from '../schedule/unique-names.ts'
 import type { GroupDeclaration } from './handle.ts'
 import { migrationIssues, type MigrationDeclaration } from './migration.ts'
+import type { ResponderDeclaration } from './responder.ts'
 
 export {
   handle,
@@ -20,6 +21,7 @@ export {
 } from './handle.ts'
 export { route, type AnswerOf, type RouteLine, type RouteOptions } from './route.ts'
 export type { MigrationDeclaration } from './migration.ts'
+export { responder, type ResponderDeclaration, type ResponderHandler } from './responder.ts'
 
 /** What is kept of a stream; the groups of the app count as declared. */
 export interface StreamRetention {
@@ -39,6 +41,8 @@ export interface App {
    * Millrace. A step that ran never changes.
    */
   readonly migrations: readonly MigrationDeclaration[]
+  /** What answers requests; one for a stream. */
+  readonly rpc: readonly ResponderDeclaration[]
   readonly jobs: readonly JobDeclaration[]
   /** What everything goes through that the service publishes, such as encryption. */
   readonly middleware: readonly PublishMiddleware[]
@@ -56,7 +60,7 @@ export interface App {
  * Declares an app module, for `millrace serve` to run.
  *
  * @throws InvalidError `CONFIGURATION_INVALID` with every mistake: a part that is no list, or none of an app; a stream,
- *   group, route, migration, metric or job that is declared twice; retention that is impossible
+ *   group, route, migration, responder, metric or job that is declared twice; retention that is impossible
  * @example
  * export default defineApp({
  *   streams: [users],
@@ -68,12 +72,13 @@ export interface App {
 export function defineApp(app: Partial<App>): App {
   refuse(partIssues(app))
   const { streams = [], handlers = [], jobs = [], middleware = [], retention = [] } = app
-  const { routes = [], migrations = [], metrics = [], personalFields = [] } = app
+  const { routes = [], migrations = [], rpc = [], metrics = [], personalFields = [] } = app
   const whole = {
     streams,
     handlers,
     routes,
     migrations,
+    rpc,
     jobs,
     middleware,
     retention,
@@ -91,6 +96,7 @@ const PARTS: readonly string[] = [
   'handlers',
   'routes',
   'migrations',
+  'rpc',
   'jobs',
   'middleware',
   'retention',
@@ -109,7 +115,7 @@ function partIssues(app: Readonly<Record<string, unknown>>): Issue[] {
 const isList = (part: unknown): boolean =>
   Array.isArray(part) && part.every((item) => item !== null && item !== undefined)
 
-function shapeIssues({ handlers, routes, migrations, personalFields }: App): Issue[] {
+function shapeIssues({ handlers, routes, migrations, rpc, personalFields }: App): Issue[] {
   const madeBy = (part: string, all: readonly object[], method: string, makers: string) =>
     [...all.entries()]
       .filter(([, one]) => typeof (one as Record<string, unknown>)[method] !== 'function')
@@ -117,6 +123,7 @@ function shapeIssues({ handlers, routes, migrations, personalFields }: App): Iss
   return [
     ...madeBy('handlers', handlers, 'bind', 'handle, handleOnce or handleBatch'),
     ...madeBy('routes', routes, 'handle', 'route'),
+    ...madeBy('rpc', rpc, 'bind', 'responder'),
     ...migrationIssues(migrations),
     ...personalFieldIssues(personalFields),
   ]
@@ -131,7 +138,7 @@ const personalFieldIssues = (fields: readonly unknown[]): Issue[] =>
       message: `must be a name or a path such as "user.phone", not ${JSON.stringify(field)}`,
     }))
 
-function twiceIssues({ streams, handlers, routes, migrations, retention, metrics }: App): Issue[] {
+function twiceIssues({ streams, handlers, routes, migrations, rpc, retention, metrics }: App): Issue[] {
   const groups = handlers.map(({ stream, options: { group } }) => `${quote(group)} on ${quote(stream)}`)
   // However its parameters are called, it is the same route.
   const lines = routes.map(({ method, path }) => quote(`${method} ${path.replaceAll(/:\w+/g, ':')}`))
@@ -140,6 +147,11 @@ function twiceIssues({ streams, handlers, routes, migrations, retention, metrics
     ...twice('handlers', 'group', groups),
     ...twice('routes', 'route', lines),
     ...twice('migrations', 'migration', namesOf(migrations)),
+    ...twice(
+      'rpc',
+      'responder of',
+      rpc.map(({ contract }) => quote(contract.stream)),
+    ),
     ...twice(
       'retention',
       'retention of',

@@ -1,6 +1,8 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { BatchHandler, Delivery, Handler } from './delivery.ts'
 import type { NewEvent } from './event.ts'
 import type { ProcessedEvents } from './processed-events.ts'
+import type { AskedContract, RequestOptions } from './rpc.ts'
 import type { Log } from './service.ts'
 import type { DataIn, Schemas, StreamDeclaration, TypeOf } from './stream.ts'
 
@@ -54,6 +56,22 @@ export interface AppContext {
    * const { rows } = await context.query<{ id: string }>('SELECT id FROM users WHERE email = $1', [email])
    */
   query<Row extends object = Record<string, unknown>>(text: string, values?: unknown[]): Promise<RowsOf<Row>>
+
+  /**
+   * Asks by a contract (`rpc` of `millrace/rpc`), and answers the reply of one of the responders that run, in this process or
+   * another. For the roles `ingress` and `api`.
+   *
+   * @throws InvalidError `EVENT_INVALID` for a request that does not fit; `RpcError` for what the contract declares
+   * @throws MillraceError `RPC_TIMEOUT` (answered as 504), `RPC_FAILED` where the handler failed otherwise (502),
+   *   `CIRCUIT_OPEN`, `RPC_BUSY`, `RPC_CANCELLED`, `RPC_INTERRUPTED`, and `RPC_UNAVAILABLE` in another role (all 503)
+   * @example
+   * const { temperature } = await context.request(weather, { city: 'Seattle' }, { timeout: 5_000 })
+   */
+  request<C extends AskedContract>(
+    contract: C,
+    data: StandardSchemaV1.InferInput<C['request']>,
+    options?: RequestOptions,
+  ): Promise<StandardSchemaV1.InferOutput<C['reply']>>
 
   /** The audit trail: which events were consumed, and how that went. */
   readonly events: ProcessedEvents

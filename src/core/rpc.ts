@@ -1,3 +1,4 @@
+import type { Schema } from './schema.ts'
 import type { Consumer, Entry, Membership } from './stream-log.ts'
 
 /*
@@ -98,6 +99,22 @@ export interface ReplyPart {
   readonly position: string
   readonly replies: string
   readonly fields: readonly string[]
+}
+
+/** Of a contract with one reply to each request, what says who may ask what. */
+export interface AskedContract {
+  readonly name: string
+  readonly stream: string
+  readonly request: Schema
+  readonly reply: Schema
+  readonly answer: 'one'
+}
+
+export interface RequestOptions {
+  /** How long to wait for the end of the answer, in ms; the contract's unless given. No responder begins it later. */
+  timeout?: number
+  /** Cancels the request: it is not run if nobody has it yet, and the handler that runs it is told by its `signal`. */
+  signal?: AbortSignal
 }
 
 /** Counted since the process began, for the requests of one stream. */

@@ -62,6 +62,12 @@ const VERDICTS: Partial<Record<ErrorCode, Verdict>> = {
   REDIS_UNAVAILABLE: { status: 503, retryAfter: 5 },
   REDIS_UNCERTAIN: { status: 503, retryAfter: 5 },
   REDIS_UNSUITABLE: { status: 503 },
+  RPC_BUSY: { status: 503, retryAfter: 1 },
+  RPC_CANCELLED: { status: 503 },
+  RPC_FAILED: { status: 502 },
+  RPC_INTERRUPTED: { status: 503 },
+  RPC_TIMEOUT: { status: 504 },
+  RPC_UNAVAILABLE: { status: 503 },
   TOKEN_KEYS_UNAVAILABLE: { status: 503, retryAfter: 5 },
 }
 

@@ -23,7 +23,7 @@ const success = z.literal(true)
 /** The stream entry's id, once the relay has it; the event's own id is there from the beginning. */
 const Published = z.object({ messageId: z.string().nullable(), eventId: z.uuid() })
 
-export const users = stream('user:events', {
+const users = stream('user:events', {
   'user.created': User,
   'user.updated': z.object({ id: z.uuid(), changes: Changes }),
 })
@@ -131,7 +131,7 @@ const counter = handleOnce(
 )
 
 /** The users of system C, as the reference app will have them, in little. */
-export const usersApp = defineApp({
+export default defineApp({
   streams: [users],
   migrations: [
     {
@@ -146,5 +146,3 @@ export const usersApp = defineApp({
   routes: [createUser, getUser, changeUser],
   handlers: [counter],
 })
-
-export default usersApp

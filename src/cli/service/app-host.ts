@@ -5,15 +5,19 @@ import type { StreamDeclaration } from '../../core/stream.ts'
 import type { Postgres } from '../../postgres/open-postgres.ts'
 import type { Transaction } from '../../postgres/transaction.ts'
 import type { RedisStreamLog } from '../../redis/redis-log.ts'
+import type { ContractOf } from '../../rpc/contract.ts'
 import type { AppRoutes, ServerPorts } from '../../server/ports.ts'
 import { reachableDatabase } from './app-database.ts'
+import type { RedisCircuit } from './circuit.ts'
 import type { EventIntake } from './intake.ts'
 import type { ServiceOptions } from './options.ts'
 import type { Pulse } from './pulse.ts'
 import { processedEvents } from './processed-events.ts'
+import { RpcRoles } from './rpc-roles.ts'
 
 export interface AppHostParts {
   intake: EventIntake
+  circuit: RedisCircuit
   /** Undefined before it is open, as PostgreSQL. */
   log: () => RedisStreamLog | undefined
   postgres: () => Postgres | undefined
@@ -25,10 +29,13 @@ export interface AppHostParts {
 export class AppHost {
   /** What the HTTP API needs of it. */
   readonly ports: Pick<ServerPorts, 'app' | 'processedEvents' | 'streams'>
+  readonly rpc: RpcRoles
   readonly #context: AppContext
 
-  constructor(options: ServiceOptions, { intake, log, postgres, databasePulse, stopping }: AppHostParts) {
+  constructor(options: ServiceOptions, parts: AppHostParts) {
+    const { intake, circuit, log, postgres, databasePulse, stopping } = parts
     const { app, logger } = options
+    this.rpc = new RpcRoles(options, { log, circuit, context: () => this.#context, stopping })
     const database = reachableDatabase(options, postgres, databasePulse)
     const context: AppContext = {
       publish: (stream, type, data, options) =>
@@ -40,6 +47,7 @@ export class AppHost {
       // What was committed must not look like a failure because the database went away since.
       published: async (eventId, withinMs) => (await postgres()?.published(eventId, withinMs)) ?? null,
       query: async (text, values) => database().query(text, values),
+      request: (contract, data, options) => this.rpc.request(contract as ContractOf<'one'>, data, options),
       events: processedEvents(database),
       log: logger.for('app'),
       signal: stopping,
@@ -57,7 +65,7 @@ export class AppHost {
   runtime(postgres: Postgres): AppRuntime {
     return {
       context: this.#context,
-      once: (handle) => (delivery) => postgres.transaction(async (tx) => handle(delivery, lent(postgres, tx))),
+      once: (handle) => postgres.inbox.handler((delivery, tx) => handle(delivery, lent(postgres, tx))),
     }
   }
 }

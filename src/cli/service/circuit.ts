@@ -67,6 +67,15 @@ export class RedisCircuit {
     return isTried ? this.#policy.execute(publish) : Promise.reject(this.#refusal())
   }
 
+  /**
+   * For what is no publish, and tells the circuit nothing.
+   *
+   * @throws MillraceError `CIRCUIT_OPEN`
+   */
+  refuseWhileOpen(): void {
+    if (this.state === 'open') throw this.#refusal()
+  }
+
   /** Redis answered the pulse. */
   answered(): void {
     if (this.#policy.state !== CircuitState.Open || !(this.#pulseIsBelieved || this.#isDue)) return

@@ -9,6 +9,7 @@ import { jobGroup } from '../../schedule/job-group.ts'
 import { createMetricsApp } from '../../server/app.ts'
 import { HttpServer } from '../../server/http-server.ts'
 import type { ServerPorts } from '../../server/ports.ts'
+import type { RpcMetrics } from '../../telemetry/metrics/rpc.ts'
 import { ServiceMetrics } from '../../telemetry/metrics/service-metrics.ts'
 import type { StreamSources } from '../../telemetry/metrics/stream-scrape.ts'
 import type { RedisCircuit } from './circuit.ts'
@@ -26,6 +27,7 @@ export interface MeasuredParts {
 /** The metrics of a service, where it is to have any. What they need is asked for when there is a scrape. */
 export function serviceMetrics(
   options: ServiceOptions,
+  rpc: RpcMetrics,
   parts: () => MeasuredParts,
 ): ServiceMetrics | undefined {
   const { app, config } = options
@@ -36,6 +38,7 @@ export function serviceMetrics(
     app: app.metrics,
     redis: () => streamSources(parts().log),
     redisCircuit: () => parts().circuit.state,
+    rpc,
     ...(hasRole(options, 'worker') && { workers: () => parts().workers?.workers ?? [] }),
     ...(hasRole(options, 'api', 'worker') && { outboxAgeMs: () => parts().postgres?.outbox.oldestAgeMs() }),
   })
@@ -85,11 +88,12 @@ function ownPort({ metrics: { enabled, port }, http }: Config): number | undefin
   return enabled && !isShared ? port : undefined
 }
 
-function streamsOf({ streams, handlers, jobs }: App): string[] {
+function streamsOf({ streams, handlers, rpc, jobs }: App): string[] {
   const ticks = jobGroup(jobs)?.stream
   return [
     ...streams.map(({ name }) => name),
     ...handlers.map(({ stream }) => stream),
+    ...rpc.map(({ contract }) => contract.stream),
     ...(ticks ? [ticks.name] : []),
   ]
 }

@@ -15,5 +15,5 @@ export interface ServiceOptions {
 /** Whether this process has one of these roles. */
 export const hasRole = (
   { config }: Pick<ServiceOptions, 'config'>,
-  ...roles: ('api' | 'worker')[]
+  ...roles: ('api' | 'ingress' | 'proxy' | 'worker')[]
 ): boolean => roles.some((role) => config.roles.has(role))

@@ -92,6 +92,7 @@ export class MillraceService implements Service {
     )
     this.#host = new AppHost(options, {
       intake: this.#intake,
+      circuit: this.#circuit,
       log: () => this.#log,
       postgres: () => this.#postgres,
       databasePulse: this.#databasePulse,
@@ -126,7 +127,7 @@ export class MillraceService implements Service {
     const { url } = this.#http
     this.#options.logger.for('service').info({}, `API at ${url}, its documents at ${url}/api-docs`)
     await this.#startMetrics()
-    const steps = [() => this.#openRedis()]
+    const steps = [() => this.#openRedis(), () => this.#host.rpc.start()]
     if (hasRole(this.#options, 'api', 'worker'))
       steps.push(
         () => this.#admin.jobs.runner.start(),
@@ -173,6 +174,8 @@ export class MillraceService implements Service {
     const leftMs = Math.max(0, end - performance.now())
     const services = [this.#workers, this.#background, this.#admin, this.#http, this.#metricsHttp]
     await Promise.all(services.map((service) => service?.stop(leftMs)))
+    // Requests that came over HTTP have their replies by now.
+    await this.#host.rpc.stop(Math.max(0, end - performance.now()))
     await this.#settings.stop(leftMs)
     for (const watch of [this.#redisPulse, this.#databasePulse, this.#load]) watch.stop()
     await this.security.rates.close()
@@ -182,7 +185,7 @@ export class MillraceService implements Service {
   }
 
   #measure(): ServiceMetrics | undefined {
-    return serviceMetrics(this.#options, () => ({
+    return serviceMetrics(this.#options, this.#host.rpc.metrics, () => ({
       log: this.#log,
       postgres: this.#postgres,
       workers: this.#workers,
