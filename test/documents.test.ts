@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -91,6 +91,7 @@ describe('the links of the documents', () => {
   const files = [
     'README.md',
     'CONTRIBUTING.md',
+    'docs/comparison.md',
     'docs/conformance.md',
     'docs/guide.md',
     'docs/guarantees.md',
@@ -106,6 +107,8 @@ describe('the links of the documents', () => {
     'docs/recovery.md',
     'docs/command-line.md',
     'docs/load-testing.md',
+    'docs/tutorial.md',
+    ...readdirSync(join(ROOT, 'docs/concepts')).map((page) => `docs/concepts/${page}`),
   ]
   const links = files.flatMap((file) =>
     [...read(file).matchAll(/\]\((?!https?:)([^)#]+)/g)].map((match) => ({ file, target: match[1]! })),
