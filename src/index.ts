@@ -60,6 +60,7 @@ export {
   type RetentionPolicy,
   type RetentionTarget,
 } from './core/retention-policy.ts'
+export type { AskedContract } from './core/rpc.ts'
 export type { RouteAnswer, RouteDeclaration, RouteRequest } from './core/route.ts'
 export type { ScheduledEvents, WaitingEntry, WaitingPage } from './core/schedule.ts'
 export type { Schema } from './core/schema.ts'

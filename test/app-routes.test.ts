@@ -75,7 +75,7 @@ describe('a route of an app', () => {
     expect(await send('GET', `/api/users/${user.id}`)).toMatchObject({ status: 200, body: { user } })
     const changed = await send<UserAnswer>('PUT', `/api/users/${user.id}`, { status: 'suspended' })
     expect(changed.body).toMatchObject({
-      user: { ...user, status: 'suspended' },
+      user: { ...user, status: 'suspended', updatedAt: expect.any(String) },
       changes: { status: { from: 'active', to: 'suspended' } },
     })
     await expect.poll(() => database!.query('SELECT event_id FROM counted')).toEqual([{ event_id: eventId }])
@@ -105,7 +105,7 @@ describe('a route of an app', () => {
       code: 'TAKEN',
       errors: [{ path: 'email', message: 'is taken' }],
     })
-    expect((await send('DELETE', `/api/users/${nobody}`)).status).toBe(405)
+    expect((await send('PATCH', `/api/users/${nobody}`)).status).toBe(405)
     // What was refused left nothing.
     expect(await entries('user:events')).toHaveLength(1)
     expect(await database!.query('SELECT 1 FROM users')).toHaveLength(1)

@@ -36,6 +36,7 @@ const ALLOWED: Record<string, Record<string, string>> = {
   },
   app: {
     bus: 'handlers are dispatched by type as on the bus',
+    rpc: 'an app declares what answers requests',
     worker: 'a group is declared with the options of a worker',
     schedule: 'an app declares jobs',
   },
@@ -52,6 +53,7 @@ const ALLOWED: Record<string, Record<string, string>> = {
       'middleware',
       'postgres',
       'redis',
+      'rpc',
       'schedule',
       'security',
       'server',

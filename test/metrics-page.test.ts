@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { RpcMetrics } from '../src/telemetry/metrics/rpc.ts'
 import { ServiceMetrics } from '../src/telemetry/metrics/service-metrics.ts'
 
 /** Of a service with all roles. */
@@ -9,6 +10,7 @@ const metrics = new ServiceMetrics({
   redisCircuit: () => 'closed',
   workers: () => [],
   outboxAgeMs: () => undefined,
+  rpc: new RpcMetrics(() => []),
   app: [],
 }).describe()
 

@@ -3,6 +3,8 @@ import { z } from 'zod'
 import { stream } from '../core/stream.ts'
 import { job } from '../schedule/job.ts'
 import { counter } from '../telemetry/metrics/declare.ts'
+import { responder } from '../rpc/declare-responder.ts'
+import { rpc } from '../rpc/contract.ts'
 import { defineApp, handle } from './app.ts'
 
 const users = stream('users', { created: z.object({ id: z.string() }) })
@@ -21,6 +23,7 @@ test('an app has the streams and groups that it declares', () => {
     middleware: [],
     retention: [],
     routes: [],
+    rpc: [],
     migrations: [],
     personalFields: [],
   })
@@ -37,6 +40,16 @@ test('personal fields that name nothing are told at once', () => {
   expect(() => defineApp({ personalFields: ['email', '', 'a..b', 7 as never] })).toThrow(
     /personalFields\.1: .*personalFields\.2: .*personalFields\.3: /,
   )
+})
+
+test('requests of a stream have one responder, made by responder', () => {
+  const contract = (name: string) => rpc(name, { stream: 'requests', request: z.string(), reply: z.string() })
+  const one = responder(contract('echo'), { terminals: 2 }, (text) => text)
+  const other = responder(contract('other'), {}, (text) => text)
+  expect(defineApp({ rpc: [one] }).rpc).toMatchObject([{ options: { terminals: 2 } }])
+  expect(() => defineApp({ rpc: [one, other] })).toThrow('rpc: has the responder of "requests" twice')
+  expect(() => defineApp({ rpc: [{}] as never })).toThrow('rpc.0: must be made by responder')
+  expect(() => responder(contract('echo'), { terminals: 0 }, 7 as never)).toThrow(/terminals.*handler/)
 })
 
 test('one group on several streams, and several on one, are fine', () => {

@@ -4,11 +4,11 @@ import { checkFunctions, type PublishMiddleware } from '../core/pipeline.ts'
 import { resolveRetention, type RetentionPolicy } from '../core/retention-policy.ts'
 import type { RouteDeclaration } from '../core/route.ts'
 import type { StreamDeclaration } from '../core/stream.ts'
+import type { ResponderDeclaration } from '../rpc/declare-responder.ts'
 import type { JobDeclaration } from '../schedule/job.ts'
 import { refuseTwice as refuseJobsTwice } from '../schedule/unique-names.ts'
 import type { GroupDeclaration } from './handle.ts'
 import { migrationIssues, type MigrationDeclaration } from './migration.ts'
-import type { ResponderDeclaration } from './responder.ts'
 
 export {
   handle,
@@ -21,7 +21,6 @@ export {
 } from './handle.ts'
 export { route, type AnswerOf, type RouteLine, type RouteOptions } from './route.ts'
 export type { MigrationDeclaration } from './migration.ts'
-export { responder, type ResponderDeclaration, type ResponderHandler } from './responder.ts'
 
 /** What is kept of a stream; the groups of the app count as declared. */
 export interface StreamRetention {

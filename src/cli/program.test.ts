@@ -97,11 +97,11 @@ describe('serve --app', () => {
     expect(io.stderr.text).toMatch(message)
   })
 
-  it('refuses one group twice', async () => {
+  it('refuses groups that are made by hand, each by its place', async () => {
     io = new CapturedIo()
     const group = '{ stream: "s", options: { group: "g" }, handler() {} }'
     expect(await run(io, file(`export default { handlers: [${group}, ${group}] }`))).toBe(EXIT.usage)
-    expect(io.stderr.text).toContain('the group "g" on "s" twice')
+    expect(io.stderr.text).toContain('  - handlers.1: must be made by handle, handleOnce or handleBatch')
   })
 })
 

@@ -13,6 +13,7 @@ export interface ProcessedEvent {
   /** When it was processed or failed, ISO 8601 in UTC. */
   processedAt: string | null
   consumerId: string | null
+  /** What the data says in `userId`, where that is a text. */
   userId: string | null
   error: string | null
   createdAt: string
@@ -22,6 +23,7 @@ export interface EventFilter {
   eventType?: string | undefined
   processed?: boolean | undefined
   streamName?: string | undefined
+  userId?: string | undefined
 }
 
 export interface EventPage extends EventFilter {

@@ -44,6 +44,9 @@ it('lists the newest first, page by page', async () => {
 it.each([
   [{ eventType: 'odd' }, (n: number) => n % 2 === 1],
   [{ streamName: 'left' }, (n: number) => n % 4 < 2],
+  [{ userId: 'user-7' }, (n: number) => n === 7],
+  [{ userId: 'user-7', processed: false }, () => false],
+  [{ userId: '7' }, () => false],
   [{ processed: true }, (n: number) => n > 4 && n <= 37],
   [{ processed: false }, (n: number) => n <= 4 || n > 37],
   [{ processed: true, eventType: 'even' }, (n: number) => n > 4 && n <= 37 && n % 2 === 0],
@@ -92,4 +95,13 @@ it('counts', async () => {
       { eventType: 'odd', count: 20 },
     ],
   })
+})
+
+it('finds what concerns one user in the index for it', async () => {
+  const plan = await postgres.transaction(async (tx) => {
+    await tx.query('SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off')
+    await tx.query('ANALYZE millrace_audit')
+    return tx.query(`EXPLAIN SELECT id FROM millrace_audit WHERE user_id = 'user-7' ORDER BY id DESC LIMIT 5`)
+  })
+  expect(JSON.stringify(plan.rows)).toContain('millrace_audit_by_user')
 })

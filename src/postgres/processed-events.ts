@@ -75,11 +75,17 @@ export class PostgresProcessedEvents implements ProcessedEvents {
   }
 }
 
-function conditions({ eventType, processed, streamName }: EventFilter): { where: string; values: unknown[] } {
+interface Conditions {
+  where: string
+  values: unknown[]
+}
+
+function conditions({ eventType, processed, streamName, userId }: EventFilter): Conditions {
   const values: unknown[] = []
   const all: string[] = []
   if (eventType !== undefined) all.push(`event_type = $${values.push(storableName(eventType))}`)
   if (streamName !== undefined) all.push(`stream = $${values.push(storable(streamName))}`)
+  if (userId !== undefined) all.push(`user_id = $${values.push(storableName(userId))}`)
   if (processed !== undefined) all.push(processed ? `state = 'processed'` : `state <> 'processed'`)
   return { where: all.length > 0 ? `WHERE ${all.join(' AND ')}` : '', values }
 }

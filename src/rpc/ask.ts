@@ -1,6 +1,7 @@
 import { toJson } from '../core/codec.ts'
 import { correlationId } from '../core/correlation.ts'
 import { InvalidError } from '../core/errors.ts'
+import type { RequestOptions } from '../core/rpc.ts'
 import { validate } from '../core/schema.ts'
 import { checkTimeout, type Contract } from './contract.ts'
 import { Parts } from './parts.ts'
@@ -8,12 +9,7 @@ import type { Pending, Requester, Sending, Waiting } from './requester.ts'
 import { QuorumError, type GatheredReply } from './rpc-error.ts'
 import { checkSize, replyError, replyValue, requestFields, type ReadReply } from './wire.ts'
 
-export interface RequestOptions {
-  /** How long to wait for the end of the answer, in ms; the contract's unless given. No responder begins it later. */
-  timeout?: number
-  /** Cancels the request: it is not run if nobody has it yet, and the handler that runs it is told by its `signal`. */
-  signal?: AbortSignal
-}
+export type { RequestOptions }
 
 export interface GatherOptions extends RequestOptions {
   /** How many replies are enough, from 1 on. */

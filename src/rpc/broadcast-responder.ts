@@ -39,6 +39,7 @@ export class BroadcastResponder implements Service {
   readonly #name = `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`
   #listener: Listener | undefined
   #listening: Promise<void> | undefined
+  #lastLoopAt = Date.now()
   #stopped: Promise<void> | undefined
 
   /** @throws InvalidError `CONFIGURATION_INVALID` with every mistake */
@@ -67,6 +68,11 @@ export class BroadcastResponder implements Service {
     this.#listening = loop(() => this.#listen(listener), this.#stopping.signal, what)
   }
 
+  /** When its loop last came round without a fault, in ms since 1970. */
+  get lastLoopAt(): number {
+    return this.#lastLoopAt
+  }
+
   stop(deadlineMs: number): Promise<void> {
     this.#stopped ??= this.#stop(deadlineMs)
     return this.#stopped
@@ -84,6 +90,7 @@ export class BroadcastResponder implements Service {
   async #listen(listener: Listener): Promise<void> {
     await this.#clock.sync()
     const { notes, requests } = await listener.read(WAIT_MS)
+    this.#lastLoopAt = Date.now()
     const room = this.#places * MAX_WAITING_PER_TERMINAL - this.#waiting.length
     this.#waiting.push(...requests.slice(0, Math.max(0, room)))
     this.#pump()

@@ -12,6 +12,7 @@ export {
   type RequestIn,
   type RequestOut,
 } from './contract.ts'
+export { responder, type ResponderDeclaration, type ResponderHandler } from './declare-responder.ts'
 export type { ReplyOptions } from './reply-options.ts'
 export { QuorumError, RpcError, type GatheredReply } from './rpc-error.ts'
 export { RpcClient, type ReplyHandler, type RpcOptions } from './rpc-client.ts'

@@ -85,6 +85,11 @@ export class Responder implements Service {
     await this.#worker.start()
   }
 
+  /** When its loop last came round without a fault, in ms since 1970. */
+  get lastLoopAt(): number {
+    return this.#worker.status.lastLoopAt
+  }
+
   /** Takes no more requests, and waits for those that run; what does not end in time is answered by others. */
   stop(deadlineMs: number): Promise<void> {
     this.#stopped ??= this.#stop(deadlineMs)

@@ -46,7 +46,7 @@ export class RpcClient {
   readonly #options: RpcOptions
   readonly #counts = new Map<string, Counts>()
   readonly #requesters = new Map<string, Requester>()
-  readonly #responders = new Set<Service>()
+  readonly #responders = new Set<Responder | BroadcastResponder>()
   #closed = false
 
   constructor(log: StreamLog, rpc: RpcLog, options: RpcOptions = {}) {
@@ -58,6 +58,11 @@ export class RpcClient {
   /** By stream; what is counted never goes back. */
   get figures(): readonly RpcFigures[] {
     return [...this.#counts.values()]
+  }
+
+  /** When the loop of each responder that runs here last came round, in ms since 1970. */
+  get lastLoops(): readonly number[] {
+    return [...this.#responders].map(({ lastLoopAt }) => lastLoopAt)
   }
 
   /**

@@ -30,12 +30,15 @@ const json = z
   .refine((value) => value !== undefined, 'is required')
   .openapi({ type: ['object', 'array', 'string', 'number', 'boolean', 'null'], description: 'Any JSON' })
 
+/** The examples name what no app is likely to declare: they are there to be tried, and would be refused. */
 export const EventSchema = z
   .object({
-    streamName: name('stream name', checkStreamName).openapi({ example: 'user:events' }),
-    eventType: name('event type').openapi({ example: 'user.created' }),
-    payload: json.openapi({ example: { userId: '1' } }),
-    key: name('key').optional().openapi({ description: 'Events of one key keep their order', example: '1' }),
+    streamName: name('stream name', checkStreamName).openapi({ example: 'notes' }),
+    eventType: name('event type').openapi({ example: 'note.added' }),
+    payload: json.openapi({ example: { text: 'Hello!' } }),
+    key: name('key')
+      .optional()
+      .openapi({ description: 'Events of one key keep their order', example: 'note-1' }),
   })
   .openapi('Event')
 

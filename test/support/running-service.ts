@@ -53,10 +53,20 @@ export class RunningService {
     body: unknown,
     headers: Record<string, string> = {},
   ): Answer<T> {
+    return this.send('POST', path, body, headers)
+  }
+
+  async send<T = Record<string, unknown>>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Answer<T> {
+    const json = body !== undefined && { 'content-type': 'application/json' }
     const response = await fetch(this.service.url + path, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', ...headers },
-      body: JSON.stringify(body),
+      method,
+      headers: { ...json, ...headers },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
     })
     return answerOf(response)
   }

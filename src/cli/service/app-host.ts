@@ -5,7 +5,6 @@ import type { StreamDeclaration } from '../../core/stream.ts'
 import type { Postgres } from '../../postgres/open-postgres.ts'
 import type { Transaction } from '../../postgres/transaction.ts'
 import type { RedisStreamLog } from '../../redis/redis-log.ts'
-import type { ContractOf } from '../../rpc/contract.ts'
 import type { AppRoutes, ServerPorts } from '../../server/ports.ts'
 import { reachableDatabase } from './app-database.ts'
 import type { RedisCircuit } from './circuit.ts'
@@ -47,7 +46,7 @@ export class AppHost {
       // What was committed must not look like a failure because the database went away since.
       published: async (eventId, withinMs) => (await postgres()?.published(eventId, withinMs)) ?? null,
       query: async (text, values) => database().query(text, values),
-      request: (contract, data, options) => this.rpc.request(contract as ContractOf<'one'>, data, options),
+      request: (contract, data, options) => this.rpc.request(contract, data, options),
       events: processedEvents(database),
       log: logger.for('app'),
       signal: stopping,

@@ -44,6 +44,8 @@ describe('the health report', () => {
       'the consume loop makes no progress',
     ],
     ['nothing is consumed', { workers: [] }, 'unhealthy', 'the consume loop makes no progress'],
+    ['a responder hangs', { responders: [1] }, 'unhealthy', 'a responder makes no progress'],
+    ['responders run', { responders: [Date.now()] }, 'healthy', undefined],
     [
       'a loop in the background hangs',
       { background: [{ name: 'jobs', lastLoopAt: 1 }] },

@@ -19,6 +19,8 @@ export interface HealthSources {
   workers: readonly WorkerStatus[] | undefined
   /** Undefined where nothing goes on in the background. */
   background: readonly BackgroundLoop[] | undefined
+  /** When the loops of the responders last came round; undefined where there are none. */
+  responders?: readonly number[] | undefined
   /** Why requests are refused for the moment. */
   overload: string | undefined
   /** Why the service does not take requests, whatever its parts say: it starts, or it stops. */
@@ -30,20 +32,22 @@ export interface HealthSources {
  * and consumption waits.
  */
 export function healthReport(sources: HealthSources): HealthReport {
-  const { workers, database, background, notReady } = sources
+  const { workers, database, background, responders, notReady } = sources
   const redis = checkRedis(sources)
   const eventStream = workers && checkWorkers(workers)
+  const rpc = responders && checkResponders(responders)
   const checks = {
     redis,
     ...(eventStream && { eventStream }),
+    ...(rpc && { rpc }),
     ...(database && { database }),
     ...(background && { background: checkBackground(background) }),
     ...(sources.overload !== undefined && {
       load: { status: 'degraded' as const, reason: sources.overload },
     }),
   }
-  const status = worst(redis.status, eventStream?.status, ...others(checks).map(soften))
-  const reason = notReady ?? reasonOf(sources, eventStream)
+  const status = worst(redis.status, eventStream?.status, rpc?.status, ...others(checks).map(soften))
+  const reason = notReady ?? reasonOf(sources, eventStream, rpc)
   return { status, checks, ready: reason === undefined, ...(reason === undefined ? {} : { reason }) }
 }
 
@@ -62,6 +66,12 @@ function checkWorkers(workers: readonly WorkerStatus[]): HealthCheck {
     consumerActive: active,
     lastMessage: last === 0 ? null : new Date(last).toISOString(),
   }
+}
+
+function checkResponders(lastLoops: readonly number[]): HealthCheck {
+  const stuck = lastLoops.filter((at) => isStuck(at, STUCK_AFTER_MS)).length
+  const respondersActive = lastLoops.length > 0 && stuck === 0
+  return { status: respondersActive ? 'healthy' : 'unhealthy', respondersActive }
 }
 
 function checkBackground(loops: readonly BackgroundLoop[]): HealthCheck {
@@ -91,9 +101,11 @@ function worst(...statuses: readonly (HealthStatus | undefined)[]): HealthStatus
 function reasonOf(
   { redis, circuit }: HealthSources,
   eventStream: HealthCheck | undefined,
+  rpc: HealthCheck | undefined,
 ): string | undefined {
   if (redis.status !== 'healthy') return 'Redis does not answer'
   if (circuit !== 'closed') return 'the circuit around Redis is open'
   if (eventStream && eventStream.status !== 'healthy') return 'the consume loop makes no progress'
+  if (rpc && rpc.status !== 'healthy') return 'a responder makes no progress'
   return undefined
 }

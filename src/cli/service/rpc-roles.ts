@@ -1,9 +1,10 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { AppContext } from '../../core/app-context.ts'
 import { MillraceError } from '../../core/errors.ts'
-import type { RequestOptions } from '../../core/rpc.ts'
+import type { AskedContract, RequestOptions } from '../../core/rpc.ts'
 import type { Service } from '../../core/service.ts'
 import type { RedisStreamLog } from '../../redis/redis-log.ts'
-import type { ContractOf, ReplyOut, RequestIn } from '../../rpc/contract.ts'
+import type { ContractOf } from '../../rpc/contract.ts'
 import { RpcClient } from '../../rpc/rpc-client.ts'
 import { RpcMetrics } from '../../telemetry/metrics/rpc.ts'
 import type { RedisCircuit } from './circuit.ts'
@@ -32,6 +33,12 @@ export class RpcRoles implements Service {
     this.#parts = parts
   }
 
+  /** When the loops of its responders last came round, in ms since 1970; undefined where it has none to run. */
+  get lastLoops(): readonly number[] | undefined {
+    const answers = hasRole(this.#options, 'proxy') && this.#options.app.rpc.length > 0
+    return answers ? (this.#calls?.lastLoops ?? []) : undefined
+  }
+
   /** Comes after Redis; an outage meanwhile is waited out. */
   async start(): Promise<void> {
     const { logger } = this.#options
@@ -53,15 +60,16 @@ export class RpcRoles implements Service {
    *
    * @throws MillraceError `CIRCUIT_OPEN`; `RPC_UNAVAILABLE` in roles that make no requests
    */
-  async request<C extends ContractOf<'one'>>(
+  async request<C extends AskedContract>(
     contract: C,
-    data: RequestIn<C>,
+    data: StandardSchemaV1.InferInput<C['request']>,
     options?: RequestOptions,
-  ): Promise<ReplyOut<C>> {
+  ): Promise<StandardSchemaV1.InferOutput<C['reply']>> {
     if (!hasRole(this.#options, 'api', 'ingress')) throw noRequests(this.#options)
     if (!this.#calls) throw notConnected()
     this.#parts.circuit.refuseWhileOpen()
-    return this.#calls.request(contract, data, options)
+    // Only `rpc` makes them; core knows no more of one than its types.
+    return this.#calls.request(contract as unknown as ContractOf<'one'>, data, options)
   }
 
   /** Whoever asks here is told at once, so those who may wait for a reply come first. */

@@ -174,7 +174,7 @@ export class MillraceService implements Service {
     const leftMs = Math.max(0, end - performance.now())
     const services = [this.#workers, this.#background, this.#admin, this.#http, this.#metricsHttp]
     await Promise.all(services.map((service) => service?.stop(leftMs)))
-    // Requests that came over HTTP have their replies by now.
+    // Whoever asked, over HTTP or in a handler, has the reply by now.
     await this.#host.rpc.stop(Math.max(0, end - performance.now()))
     await this.#settings.stop(leftMs)
     for (const watch of [this.#redisPulse, this.#databasePulse, this.#load]) watch.stop()
@@ -290,6 +290,7 @@ export class MillraceService implements Service {
       database: hasRole(this.#options, 'api', 'worker') ? this.#databasePulse.check : undefined,
       workers: consumes ? (this.#workers?.statuses ?? []) : undefined,
       background: consumes ? (this.#background?.loops ?? []) : undefined,
+      responders: this.#host.rpc.lastLoops,
       overload: this.#load.reason,
       notReady: this.#notReady,
     })

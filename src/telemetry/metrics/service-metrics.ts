@@ -5,6 +5,7 @@ import { Counter } from './instruments.ts'
 import { Metrics, type MetricDescription, type Scrape } from './metrics.ts'
 import { PublishCounters } from './published.ts'
 import { requestTimes } from './requests.ts'
+import type { RpcMetrics } from './rpc.ts'
 import { StreamScrape, type StreamSources } from './stream-scrape.ts'
 import { streamMetrics } from './streams.ts'
 import { CIRCUIT_STATES, WorkerMetrics, type WatchedWorker } from './workers.ts'
@@ -26,6 +27,8 @@ export interface ServiceSources {
   workers?(): readonly WatchedWorker[]
   /** How long the oldest event of the outbox waits, in ms; undefined while that can't be asked. */
   outboxAgeMs?(): Promise<number> | undefined
+  /** What requests and replies come to. */
+  rpc?: RpcMetrics
   /** What the app counts. */
   app: readonly Metric[]
 }
@@ -60,7 +63,7 @@ export class ServiceMetrics {
     this.#addCircuits(workers)
     this.#addStreams()
     this.#addOutbox()
-    this.#metrics.add(...sources.app)
+    this.#metrics.add(...(sources.rpc?.metrics ?? []), ...sources.app)
   }
 
   /** Answers within a few seconds, also while what it asks does not answer. */

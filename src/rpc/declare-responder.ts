@@ -1,8 +1,8 @@
 import type { AppContext } from '../core/app-context.ts'
-import type { Answer, ContractOf, RequestOut } from '../rpc/contract.ts'
-import { checkReplyOptions, type ReplyOptions } from '../rpc/reply-options.ts'
-import type { ReplyHandler } from '../rpc/rpc-client.ts'
-import type { RequestContext } from '../rpc/run.ts'
+import type { Answer, ContractOf, RequestOut } from './contract.ts'
+import { checkReplyOptions, type ReplyOptions } from './reply-options.ts'
+import type { ReplyHandler } from './rpc-client.ts'
+import type { RequestContext } from './run.ts'
 
 /** What answers the requests of a contract. */
 export interface ResponderDeclaration {
