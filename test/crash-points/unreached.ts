@@ -78,14 +78,17 @@ export const UNREACHED: readonly Excuse[] = [
   },
   {
     because:
-      'it is no way of an event: an operator or a job asks for it, or who wants to know whether servers are there',
+      'it is no way of an event: an operator, an app, a request or a job asks for it, or who wants to know whether servers are there',
     awaits: [
       'src/bus/bus.ts runJobs: this.#background.runJobs(jobs, (name, events) =>…',
       "src/bus/bus.ts runJobs: this.#run({ order: 'key', ...group, stream: grou…",
+      `${POSTGRES}/app-migrations.ts`,
+      `${POSTGRES}/transactions.ts`,
       `${POSTGRES}/database.ts databaseVersion: query<{ server_version: string }>('SHOW server_v…`,
       `${POSTGRES}/database.ts ping: this.query('SELECT 1')`,
       `${POSTGRES}/outbox.ts oldestAgeMs: this.#database.query<{ age: number | null }>(OLD…`,
       `${POSTGRES}/outbox.ts discard: this.#database.query( 'DELETE FROM millrace_outb…`,
+      `${REDIS}/group/settle-commands.ts #reply: call.catch((error): [string[], number] => [ this…`,
       `${REDIS}/group/consumer.ts #claim: pause(Math.min(waitMs, redeliveries.restMs), sig…`,
       `${REDIS}/redis-log.ts constructor: servers.connect(\`\${name}-reader\`)`,
       `${REDIS}/redis-log.ts ping: Promise.all(servers.map((server) => server.send(…`,
