@@ -26,7 +26,8 @@ const BUSY = /^(?:LOADING|BUSY|OOM|MISCONF|NOREPLICAS|CLUSTERDOWN|TRYAGAIN|MASTE
 /**
  * Publishes rows, which stand in their order. An event is written only when the one before it of its key has its
  * position, so that whatever fails or is sent again in between, the order of a key stands. What is refused holds up the
- * rest of its key; rows that were refused before travel alone, so that none is refused for the sake of another.
+ * rest of its key; rows that were refused before travel alone, so that none is refused for the sake of another. The
+ * streams go beside each other, so that one that can't be written to keeps none of the others waiting.
  *
  * @param deadline on the clock of `performance.now`; what is not answered then counts as an outage
  */
@@ -36,6 +37,16 @@ export async function publishRows(
   deadline: number,
 ): Promise<Publishing> {
   const publishing: Publishing = { published: [], refused: [], outage: undefined }
+  await Promise.all(byStream(rows).map((some) => publishStream(log, some, deadline, publishing)))
+  return publishing
+}
+
+async function publishStream(
+  log: StreamLog,
+  rows: readonly OutboxRow[],
+  deadline: number,
+  publishing: Publishing,
+): Promise<void> {
   for (let queues = keyQueues(rows); queues.length > 0 && !publishing.outage;) {
     const answered = new Set<OutboxRow>()
     for (const shipment of shipments(queues.map(([head]) => head!))) {
@@ -45,14 +56,23 @@ export async function publishRows(
     queues = queues.filter(([head]) => answered.has(head!)).map((queue) => queue.slice(1))
     queues = queues.filter((queue) => queue.length > 0)
   }
-  return publishing
 }
 
-/** The rows of each key; those without one are alone. */
+function byStream(rows: readonly OutboxRow[]): OutboxRow[][] {
+  const streams = new Map<string, OutboxRow[]>()
+  for (const row of rows) {
+    const others = streams.get(row.stream)
+    if (others) others.push(row)
+    else streams.set(row.stream, [row])
+  }
+  return [...streams.values()]
+}
+
+/** The rows of each key of one stream; those without one are alone. */
 function keyQueues(rows: readonly OutboxRow[]): OutboxRow[][] {
   const queues = new Map<string, OutboxRow[]>()
   for (const row of rows) {
-    const name = row.key === null ? row.id : `${row.stream}\0${row.key}`
+    const name = row.key === null ? `row ${row.id}` : `key ${row.key}`
     const queue = queues.get(name)
     if (queue) queue.push(row)
     else queues.set(name, [row])
@@ -60,20 +80,14 @@ function keyQueues(rows: readonly OutboxRow[]): OutboxRow[][] {
   return [...queues.values()]
 }
 
-/** What is written with one call: a stream's rows together, and alone what was refused before. */
+/** What is written with one call: the rows together, and alone what was refused before. */
 function shipments(rows: readonly OutboxRow[]): OutboxRow[][] {
-  const byStream = new Map<string, OutboxRow[]>()
-  const alone: OutboxRow[][] = []
-  for (const row of rows) {
-    const others = byStream.get(row.stream)
-    if (row.attempts > 0) alone.push([row])
-    else if (others) others.push(row)
-    else byStream.set(row.stream, [row])
-  }
-  return [...byStream.values(), ...alone]
+  const together = rows.filter(({ attempts }) => attempts === 0)
+  const alone = rows.filter(({ attempts }) => attempts > 0).map((row) => [row])
+  return together.length > 0 ? [together, ...alone] : alone
 }
 
-/** Writes rows of one stream and answers those that were published. */
+/** Writes rows of one stream with one call and answers those that were published. */
 async function ship(
   log: StreamLog,
   rows: readonly OutboxRow[],
@@ -98,10 +112,6 @@ async function append(
   rows: readonly OutboxRow[],
   deadline: number,
 ): Promise<readonly (string | Error)[]> {
-  const entries = rows.map((row): NewEntry => ({
-    fields: JSON.parse(row.fields) as string[],
-    idempotencyKey: row.idempotency_key,
-  }))
   const timer = new AbortController()
   const late = sleep(Math.max(deadline - performance.now(), 0), undefined, { signal: timer.signal }).then(
     () => new MillraceError('PUBLISH_UNCERTAIN', 'the log took too long to answer'),
@@ -109,7 +119,7 @@ async function append(
   // Ends with the timer.
   late.catch(() => {})
   try {
-    const results = await Promise.race([log.append(rows[0]!.stream, entries), late])
+    const results = await Promise.race([log.append(rows[0]!.stream, rows.map(toEntry)), late])
     return results instanceof Error ? rows.map(() => results) : results
   } catch (error) {
     return rows.map(() => toError(error))
@@ -117,6 +127,11 @@ async function append(
     timer.abort()
   }
 }
+
+const toEntry = (row: OutboxRow): NewEntry => ({
+  fields: JSON.parse(row.fields) as string[],
+  idempotencyKey: row.idempotency_key,
+})
 
 const isOutage = (error: Error): boolean =>
   error instanceof MillraceError &&

@@ -130,6 +130,43 @@ describe('the relay', () => {
     await idle.close()
   })
 
+  it('takes small transactions of all keys together, in one transaction of its own', async () => {
+    await Promise.all(Array.from({ length: 100 }, (_, data) => add({ data, key: `key-${data}` })))
+    const own = new Database({ url })
+    const begun = vi.spyOn(own, 'connect')
+    const relay = new OutboxRelay(own, log)
+    await relay.start()
+    await untilEmpty()
+    await relay.stop(1_000)
+    await own.close()
+    expect(await published()).toHaveLength(100)
+    expect(begun).toHaveBeenCalledTimes(1)
+  })
+
+  it('answers where an event stands although its own transaction failed, and publishes it once', async () => {
+    await database.query(`CREATE FUNCTION refuse() RETURNS trigger AS $$ BEGIN RAISE 'no'; END $$ LANGUAGE plpgsql;
+      CREATE TRIGGER refuse BEFORE DELETE ON millrace_outbox EXECUTE FUNCTION refuse()`)
+    const relay = await startRelay(log, { pollMs: 20 })
+    const [id] = await add({ data: 1, key: 'a' })
+    const position = await relay.published(id!, 10_000)
+    expect(await rows()).toHaveLength(1)
+    await database.query('DROP TRIGGER refuse ON millrace_outbox')
+    await untilEmpty()
+    expect(await published()).toEqual([{ id, key: 'a', data: 1, position }])
+  })
+
+  it('keeps no stream waiting for one that does not answer', async () => {
+    const other = numbers(`${target.name}-silent`)
+    await addNumbers(database, outbox, other, [{ data: 0, key: 'a' }])
+    await add({ data: 1, key: 'a' }, { data: 2, key: 'a' })
+    const silent: StreamLog['append'] = (name, entries) =>
+      name === other.name ? new Promise(() => {}) : log.append(name, entries)
+    const relay = await startRelay(logWith(silent))
+    await eventually(async () => (await published()).map(({ data }) => data)).toEqual([1, 2])
+    await relay.stop(0)
+    expect(await rows()).not.toHaveLength(0)
+  })
+
   it('stops in time although the log answers nothing, and leaves the rows', async () => {
     const asked = gate()
     const relay = await startRelay(
@@ -323,6 +360,20 @@ describe('an event that can not be published', () => {
     expect((await published()).map(({ data }) => data).toSorted((a, b) => a - b)).toEqual(
       Array.from({ length: 50 }, (_, data) => data).filter((data) => data !== 1),
     )
+  })
+
+  it('is one that somebody else wrote as well, with fields that are none', async () => {
+    await queryOnce(
+      url,
+      `INSERT INTO millrace_outbox (partition, stream, event_id, idempotency_key, fields, size)
+       VALUES (0, $1, 'garbage', 'garbage', 'no JSON', 7)`,
+      [target.name],
+    )
+    await add(...Array.from({ length: 50 }, (_, data) => ({ data, key: `key-${data}` })))
+    await startRelay(log, { maxAttempts: 2, retryDelayMs: 10, pollMs: 20 })
+    await untilOnly(1)
+    await eventually(async () => (await outbox.failed()).map(({ eventId }) => eventId)).toEqual(['garbage'])
+    expect(await published()).toHaveLength(50)
   })
 
   it('goes to any StreamLog', async () => {

@@ -6,10 +6,11 @@ import type { Tracing } from '../core/tracing.ts'
 import type { Database } from './database.ts'
 import { Notifications } from './notifications.ts'
 import { PARTITIONS } from './outbox-row.ts'
-import { ADDED_CHANNEL, DUE_PARTITIONS, PUBLISHED_CHANNEL } from './outbox-statement.ts'
-import { PublishedPositions, readTelling } from './published-positions.ts'
+import { ADDED_CHANNEL, DUE_PARTITIONS, PUBLISHED_CHANNEL, type DuePartition } from './outbox-statement.ts'
+import { PublishedPositions, readTelling, type PublishedEvent } from './published-positions.ts'
 import { resolveRelayOptions, type RelayOptions } from './relay-options.ts'
-import { relayPartition, type Pass } from './relay-pass.ts'
+import { countedUpTo, packed } from './relay-packing.ts'
+import { relayPartitions, type Pass } from './relay-pass.ts'
 import { runTransaction } from './run-transaction.ts'
 import { traced } from './traced.ts'
 
@@ -126,34 +127,39 @@ export class OutboxRelay implements Service {
 
   /** Publishes once from each partition in which there is something to do; answers how many rows that concerned. */
   async #sweep(): Promise<number> {
-    const due = await this.#database.query<{ partition: number }>(DUE_PARTITIONS, [PARTITIONS])
-    const partitions = shuffled(due.map(({ partition }) => partition))
+    const { batchSize, concurrency } = this.#options
+    const due = await this.#database.query<DuePartition>(DUE_PARTITIONS, [PARTITIONS, countedUpTo(batchSize)])
+    const packs = packed(shuffled(due), batchSize)
     let moved = 0
     const work = async () => {
-      for (let next = partitions.pop(); next !== undefined; next = partitions.pop()) {
+      for (let next = packs.pop(); next !== undefined; next = packs.pop()) {
         if (this.#stopping.signal.aborted) return
         moved += await this.#relay(next)
       }
     }
     const failed = (error: unknown) => {
-      partitions.length = 0 // whatever failed it would fail the others as well
+      packs.length = 0 // whatever failed it would fail the others as well
       throw error
     }
-    const workers = Array.from({ length: this.#options.concurrency }, () => work().catch(failed))
+    const workers = Array.from({ length: concurrency }, () => work().catch(failed))
     for (const end of await Promise.allSettled(workers)) if (end.status === 'rejected') throw end.reason
     return moved
   }
 
-  async #relay(partition: number): Promise<number> {
-    const relay = { log: this.#log, messages: this.#messages, options: this.#options }
+  async #relay(partitions: readonly number[]): Promise<number> {
+    const relay = {
+      log: this.#log,
+      messages: this.#messages,
+      options: this.#options,
+      onPublished: (events: readonly PublishedEvent[]) => this.#positions.learn(events),
+    }
     const pass = () =>
-      runTransaction<Pass>(this.#database, (tx) => relayPartition(tx, partition, relay), {
+      runTransaction<Pass>(this.#database, (tx) => relayPartitions(tx, partitions, relay), {
         signal: this.#cutting.signal,
       })
     const { moved, published, outage } = await traced(this.#tracing, 'TRANSACTION', 'millrace_outbox', pass)
-    this.#status.published += published.length
-    this.#positions.learn(published)
-    if (published.length > 0) this.#failures = 0
+    this.#status.published += published
+    if (published > 0) this.#failures = 0
     if (outage) throw outage
     return moved
   }

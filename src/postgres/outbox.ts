@@ -10,8 +10,8 @@ import {
 } from '../core/stream.ts'
 import type { Tracing } from '../core/tracing.ts'
 import type { Database } from './database.ts'
-import { ADD, ADDED_CHANNEL, OLDEST_AGE } from './outbox-statement.ts'
-import { anyPartition, identified, PARTITIONS, toOutboxRow } from './outbox-row.ts'
+import { ADD, ADD_ONE, ADDED_CHANNEL, OLDEST_AGE } from './outbox-statement.ts'
+import { anyPartition, identified, PARTITIONS, toOutboxRow, type NewOutboxRow } from './outbox-row.ts'
 import { traced } from './traced.ts'
 import type { SqlClient } from './transaction.ts'
 
@@ -64,15 +64,7 @@ export class Outbox implements OutboxKeeper {
     if (prepared.length === 0) return []
     const loose = anyPartition()
     const rows = prepared.map((event) => toOutboxRow(stream.name, event, loose))
-    const columns = [
-      rows.map((row) => row.partition),
-      rows.map((row) => row.stream),
-      rows.map((row) => row.key),
-      rows.map((row) => row.eventId),
-      rows.map((row) => row.idempotencyKey),
-      rows.map((row) => row.fields),
-    ]
-    await traced(this.#tracing, 'INSERT', 'millrace_outbox', async () => client.query(ADD, columns))
+    await traced(this.#tracing, 'INSERT', 'millrace_outbox', async () => insert(client, rows))
     return rows.map((row) => row.eventId)
   }
 
@@ -127,6 +119,23 @@ export class Outbox implements OutboxKeeper {
     )
     return rows.length
   }
+}
+
+function insert(client: SqlClient, rows: readonly NewOutboxRow[]): PromiseLike<unknown> {
+  const values = rows.map((row) => [
+    row.partition,
+    row.stream,
+    row.key,
+    row.eventId,
+    row.idempotencyKey,
+    row.fields,
+  ])
+  const [first] = values
+  if (values.length === 1) return client.query(ADD_ONE, first)
+  return client.query(
+    ADD,
+    first!.map((_, column) => values.map((row) => row[column])),
+  )
 }
 
 async function checkAll(

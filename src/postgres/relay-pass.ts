@@ -2,7 +2,7 @@ import { redactText } from '../core/redact.ts'
 import type { Log } from '../core/service.ts'
 import type { StreamLog } from '../core/stream-log.ts'
 import { publishRows, type Publishing } from './outbox-publishing.ts'
-import { FINISH, LOCK_PARTITION, POSTPONE, TAKE, type OutboxRow } from './outbox-statement.ts'
+import { FINISH, LOCK_PARTITIONS, POSTPONE, TAKE, type OutboxRow } from './outbox-statement.ts'
 import { tellings, type PublishedEvent } from './published-positions.ts'
 import type { RelayOptions } from './relay-options.ts'
 import type { Transaction } from './transaction.ts'
@@ -17,31 +17,45 @@ const MAX_ERROR_LENGTH = 2_000
 export interface Pass {
   /** Rows that were published or refused, so that there may be more to do. */
   readonly moved: number
-  readonly published: readonly PublishedEvent[]
+  readonly published: number
   readonly outage: Error | undefined
 }
 
-const NOTHING: Pass = { moved: 0, published: [], outage: undefined }
+export interface Relay {
+  readonly log: StreamLog
+  readonly messages: Log
+  readonly options: Required<RelayOptions>
+  onPublished(events: readonly PublishedEvent[]): void
+}
 
-/** Publishes once from a partition, in a transaction that holds the partition until its rows are gone. */
-export async function relayPartition(
+const NOTHING: Pass = { moved: 0, published: 0, outage: undefined }
+
+/** Publishes once from partitions, in a transaction that holds those that it gets until their rows are gone. */
+export async function relayPartitions(
   tx: Transaction,
-  partition: number,
-  relay: { log: StreamLog; messages: Log; options: Required<RelayOptions> },
+  partitions: readonly number[],
+  relay: Relay,
 ): Promise<Pass> {
   const { log, messages, options } = relay
-  const [lock] = (await tx.query<{ mine: boolean }>(LOCK_PARTITION, [partition])).rows
-  if (!lock!.mine) return NOTHING
-  const { rows } = await tx.query<OutboxRow>(TAKE, [partition, options.batchSize, MAX_SIZE])
+  const locked = (await tx.query<{ partition: number }>(LOCK_PARTITIONS, [partitions])).rows
+  if (locked.length === 0) return NOTHING
+  const mine = locked.map(({ partition }) => partition)
+  const { rows } = await tx.query<OutboxRow>(TAKE, [mine, options.batchSize, MAX_SIZE])
   if (rows.length === 0) return NOTHING
   const publishing = await publishRows(log, rows, performance.now() + MAX_PUBLISHING_MS)
   const published = publishing.published.map(({ row, position }) => ({ eventId: row.event_id, position }))
+  // Before the commit: an event whose row stays is published again under its key, and answered with this position.
+  relay.onPublished(published)
   if (published.length > 0) {
     const ids = publishing.published.map(({ row }) => row.id)
     await tx.query(FINISH, [ids, tellings(published)])
   }
   if (publishing.refused.length > 0) await postpone(tx, publishing.refused, options, messages)
-  return { moved: published.length + publishing.refused.length, published, outage: publishing.outage }
+  return {
+    moved: published.length + publishing.refused.length,
+    published: published.length,
+    outage: publishing.outage,
+  }
 }
 
 async function postpone(
