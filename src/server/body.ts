@@ -1,4 +1,7 @@
+import { IncomingMessage } from 'node:http'
+import type { Context } from 'hono'
 import { HttpError } from './http-error.ts'
+import type { ServerEnv } from './server-env.ts'
 import { isDeeperThan } from '../core/json-depth.ts'
 
 const JSON_TYPE = /^application\/json\s*(?:;\s*charset\s*=\s*(?:utf-8|"utf-8")\s*)?;?\s*$/i
@@ -15,9 +18,9 @@ export interface JsonLimits {
  *
  * @throws HttpError for another media type, a body that is too large, and what is no JSON or too deep
  */
-export async function readJson(request: Request, { bytes, depth }: JsonLimits): Promise<unknown> {
-  checkType(request.headers)
-  const text = decode(await readBytes(request, bytes))
+export async function readJson(c: Context<ServerEnv>, { bytes, depth }: JsonLimits): Promise<unknown> {
+  checkType(c.req.raw.headers)
+  const text = decode(await readBytes(c, bytes))
   if (text.trim() === '') throw new HttpError('BODY_INVALID', 'the body is empty; send JSON')
   if (isDeeperThan(depth, text)) {
     throw new HttpError('BODY_INVALID', `the JSON is nested deeper than ${depth} levels; flatten it`)
@@ -74,18 +77,32 @@ function decode(bytes: Uint8Array): string {
   }
 }
 
-async function readBytes(request: Request, limitBytes: number): Promise<Uint8Array> {
+async function readBytes(c: Context<ServerEnv>, limitBytes: number): Promise<Uint8Array> {
+  const request = c.req.raw
   const declared = request.headers.get('content-length')
   const length = declared !== null && /^\d+$/.test(declared) ? Number(declared) : undefined
   if (length !== undefined && length > limitBytes) throw tooLarge(limitBytes)
   try {
     // HTTP holds a body to its declared length, so that reading it whole is safe, and quicker.
-    const bytes = length === undefined ? await readCounted(request, limitBytes) : await request.arrayBuffer()
-    return new Uint8Array(bytes)
+    return length === undefined ? await readCounted(request, limitBytes) : await readWhole(c)
   } catch (error) {
     if (error instanceof HttpError) throw error
     throw new HttpError('BODY_INVALID', 'the body ended early')
   }
+}
+
+/** From the socket where there is one: on the way through the Request all bytes are copied once more. */
+async function readWhole({ env, req }: Context<ServerEnv>): Promise<Uint8Array> {
+  const incoming = env?.incoming
+  if (!(incoming instanceof IncomingMessage)) return new Uint8Array(await req.raw.arrayBuffer())
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    incoming.on('data', (chunk: Buffer) => void chunks.push(chunk))
+    incoming.once('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)))
+    incoming.once('error', reject)
+    // After the end, as always, it is too late to reject anything.
+    incoming.once('close', () => reject(new Error('the connection was closed')))
+  })
 }
 
 async function readCounted(request: Request, limitBytes: number): Promise<Uint8Array> {

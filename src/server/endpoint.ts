@@ -66,7 +66,9 @@ export function addEndpoint<
   const params = namedChecker(endpoint.params, 'the path')
   const query = namedChecker(endpoint.query, 'the query')
   const headers = namedChecker(endpoint.headers, 'the headers')
-  app.on(endpoint.method, endpoint.path.replace(/\{(\w+)\}/g, ':$1'), async (c) => {
+  const route = endpoint.path.replace(/\{(\w+)\}/g, ':$1')
+  app.on(endpoint.method, route, async (c) => {
+    c.set('route', route)
     if (scope) c.get('authorize')(scope)
     const input = {
       params: params((name) => inPath(c, name)),
@@ -89,7 +91,7 @@ async function receive(
 ): Promise<unknown> {
   if (optional && hasNoBody(c)) return {}
   c.set('receiving', true)
-  const json = await readJson(c.req.raw, { bytes: limitBytes, depth: jsonDepth })
+  const json = await readJson(c, { bytes: limitBytes, depth: jsonDepth })
   c.set('receiving', false)
   return json
 }

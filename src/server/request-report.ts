@@ -7,8 +7,9 @@ import type { ServerPorts } from './ports.ts'
 const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
 
 /** The pattern of its route; undefined where none matched: what is left then are the middleware, which are for every path. */
-export function routeOf(c: Context): string | undefined {
-  const route = routePath(c, -1)
+export function routeOf(c: Context<ServerEnv>): string | undefined {
+  // Looking it up makes a list of all that is run for the request.
+  const route = c.get('route') ?? routePath(c, -1)
   return route.includes('*') ? undefined : route
 }
 

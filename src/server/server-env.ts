@@ -9,6 +9,8 @@ export interface ServerEnv {
     correlationId: string
     /** Those that every answer to this request has. Known before it is worked on. */
     answerHeaders: Record<string, string>
+    /** The pattern of its route, where that tells it; it can be looked up as well. */
+    route?: string
     /** An answer that was made with them. */
     answer?: Response
     /** Who makes the request, where that is known. */
