@@ -68,6 +68,8 @@ export class Requester {
   readonly #took: ((ms: number) => void) | undefined
   /** Random, so that nobody answers a request that he was not given. */
   readonly #id = randomBytes(12).toString('base64url')
+  /** Writing and taking back that is not answered yet. Neither rejects. */
+  readonly #underWay = new Set<Promise<void>>()
   readonly #pending = new Map<string, Pending>()
   readonly #deadlines = new Deadlines<Pending>((over) => this.#timedOut(over))
   readonly #stopping = new AbortController()
@@ -112,7 +114,7 @@ export class Requester {
     this.#counts.pending++
     pending.step = this.#deadlines.add(pending, sending.timeout)
     this.#listen(pending)
-    void this.#write(pending)
+    this.#track(this.#write(pending))
     return pending
   }
 
@@ -144,7 +146,15 @@ export class Requester {
 
   async #letGo(left: readonly Pending[]): Promise<void> {
     await this.#opening?.catch(() => {})
-    await Promise.all([this.#takeBack(left, true), this.#replies?.close(), this.#reading])
+    this.#track(this.#takeBack(left, true))
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay)
+    await Promise.all([this.#replies?.close(), this.#reading])
+  }
+
+  /** A stop waits for it. */
+  #track(work: Promise<void>): void {
+    this.#underWay.add(work)
+    void work.then(() => this.#underWay.delete(work))
   }
 
   #listen(pending: Pending): void {
@@ -259,7 +269,7 @@ export class Requester {
   }
 
   #withdraw(all: readonly Pending[], cancel: boolean): void {
-    void this.#takeBack(all, cancel)
+    this.#track(this.#takeBack(all, cancel))
   }
 
   /** What fails here ends by its time-out all the same. */
