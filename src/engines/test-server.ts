@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -46,7 +47,7 @@ export async function startInFolder(dir: string, server: Server): Promise<TestSe
     },
     async restart() {
       await halt()
-      running = await start()
+      running = await insist(start)
     },
     async stop() {
       await halt()
@@ -54,6 +55,21 @@ export async function startInFolder(dir: string, server: Server): Promise<TestSe
       rmSync(dir, { recursive: true, force: true })
     },
   }
+}
+
+const RESTARTS = 5
+const RESTART_PAUSE_MS = 1_000
+
+/** While it was down, a connection of any process may have got its port, or that of its cluster bus, for a while. */
+async function insist(start: () => Promise<Running>): Promise<Running> {
+  for (let attempt = 1; attempt < RESTARTS; attempt++) {
+    try {
+      return await start()
+    } catch {
+      await sleep(RESTART_PAUSE_MS)
+    }
+  }
+  return start()
 }
 
 /** Starts several at once: all of them, or none stays behind. */
