@@ -1,13 +1,11 @@
 import { checkOperator, type Operator } from '../../core/action-record.ts'
 import type { ApiKeyChange, KeyStore, StoredKeyItem } from '../../core/api-keys.ts'
 import { MillraceError } from '../../core/errors.ts'
-import { noLog, type Log, type Service } from '../../core/service.ts'
-import type { Connection, Sender } from '../connection.ts'
-import { PatientConnection } from '../connections/patient.ts'
+import type { Service } from '../../core/service.ts'
+import type { Connection } from '../connection.ts'
 import { slotPrefix } from '../slots.ts'
 import { toChange } from './settings-change.ts'
-import { changeScript } from './settings-script.ts'
-import { SettingsWatch } from './settings-watch.ts'
+import { VersionedHash, type VersionedHashOptions } from './versioned-hash.ts'
 
 const prefix = (service: string) => slotPrefix(`millrace:keys:${encodeURIComponent(service)}`)
 
@@ -22,27 +20,15 @@ const CHANGES_SHOWN = 100
 
 /** The keys of a service in Redis: written, and written down, like its settings. */
 export class RedisKeyStore implements KeyStore {
-  readonly #connection: Connection
-  readonly #sender: Sender
-  readonly #values: string
-  readonly #changes: string
-  readonly #log: Log
+  readonly #hash: VersionedHash
 
   /** @param service by its name: services that share a Redis have keys of their own */
-  constructor(
-    connection: Connection,
-    service: string,
-    options: { log?: Log; offlineTimeoutMs?: number } = {},
-  ) {
-    this.#connection = connection
-    this.#sender = new PatientConnection(connection, options.offlineTimeoutMs)
-    this.#values = keysKey(service)
-    this.#changes = keyChangesKey(service)
-    this.#log = options.log ?? noLog
+  constructor(connection: Connection, service: string, options: VersionedHashOptions = {}) {
+    this.#hash = new VersionedHash(connection, keysKey(service), keyChangesKey(service), options)
   }
 
   async read() {
-    const flat = await this.#sender.send<string[]>(['HGETALL', this.#values])
+    const flat = await this.#hash.sender.send<string[]>(['HGETALL', this.#hash.values])
     const keys = new Map<string, StoredKeyItem | undefined>()
     let version = 0
     for (let at = 0; at < flat.length; at += 2) {
@@ -57,7 +43,7 @@ export class RedisKeyStore implements KeyStore {
     const { actor, reason } = checkOperator(operator)
     const text = item === undefined ? '' : JSON.stringify(item)
     const args = [String(expectedVersion), actor, reason, FIELD + name, text]
-    const [done] = await changeScript.run(this.#sender, [this.#values, this.#changes], args)
+    const [done] = await this.#hash.change(args)
     if (done === 1) return
     throw new MillraceError(
       'KEY_CONFLICT',
@@ -67,7 +53,11 @@ export class RedisKeyStore implements KeyStore {
 
   async changes(): Promise<ApiKeyChange[]> {
     const range = ['+', '-', 'COUNT', String(CHANGES_SHOWN)]
-    const rows = await this.#sender.send<[string, string[]][]>(['XREVRANGE', this.#changes, ...range])
+    const rows = await this.#hash.sender.send<[string, string[]][]>([
+      'XREVRANGE',
+      this.#hash.changes,
+      ...range,
+    ])
     return rows.map((row) => {
       const { id, time, actor, reason, changes } = toChange(row)
       const [change] = changes
@@ -77,13 +67,7 @@ export class RedisKeyStore implements KeyStore {
   }
 
   watch(onChange: () => Promise<void>): Service {
-    return new SettingsWatch(() => this.#mark(), onChange, this.#log)
-  }
-
-  /** See RedisSettings: it differs after every change, also after a failover that lost the last ones. */
-  async #mark(): Promise<string> {
-    const marks = await this.#connection.send<(string | null)[]>(['HMGET', this.#values, 'version', 'change'])
-    return JSON.stringify(marks)
+    return this.#hash.watch(onChange)
   }
 }
 

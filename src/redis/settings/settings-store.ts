@@ -1,6 +1,6 @@
 import { checkOperator, type Operator } from '../../core/action-record.ts'
 import { MillraceError } from '../../core/errors.ts'
-import { noLog, type Log, type Service } from '../../core/service.ts'
+import type { Service } from '../../core/service.ts'
 import { faultsOf, invalidSettings, patched, SETTING_NAMES } from '../../core/settings-check.ts'
 import type {
   SettingName,
@@ -11,13 +11,12 @@ import type {
   SettingsStore,
   VersionedSettings,
 } from '../../core/settings.ts'
-import type { Connection, Sender } from '../connection.ts'
-import { PatientConnection } from '../connections/patient.ts'
+import type { Connection } from '../connection.ts'
 import { replyCode } from '../errors.ts'
 import { checkPage } from '../operations/action-record.ts'
 import { toChange } from './settings-change.ts'
-import { changeScript, changesKey, settingsKey } from './settings-script.ts'
-import { SettingsWatch } from './settings-watch.ts'
+import { changesKey, settingsKey } from './settings-script.ts'
+import { VersionedHash, type VersionedHashOptions } from './versioned-hash.ts'
 
 /** How often a change without an expected version is made again on top of what others changed meanwhile. */
 const MAX_ROUNDS = 20
@@ -30,23 +29,11 @@ const MAX_ROUNDS = 20
  * await settings.change({ 'log.level': 'debug' }, { actor: 'ada', reason: 'looking into slow orders' })
  */
 export class RedisSettings implements SettingsStore {
-  readonly #connection: Connection
-  readonly #sender: Sender
-  readonly #values: string
-  readonly #changes: string
-  readonly #log: Log
+  readonly #hash: VersionedHash
 
   /** @param service by its name: services that share a Redis have settings of their own */
-  constructor(
-    connection: Connection,
-    service: string,
-    options: { log?: Log; offlineTimeoutMs?: number } = {},
-  ) {
-    this.#connection = connection
-    this.#sender = new PatientConnection(connection, options.offlineTimeoutMs)
-    this.#values = settingsKey(service)
-    this.#changes = changesKey(service)
-    this.#log = options.log ?? noLog
+  constructor(connection: Connection, service: string, options: VersionedHashOptions = {}) {
+    this.#hash = new VersionedHash(connection, settingsKey(service), changesKey(service), options)
   }
 
   async read(): Promise<VersionedSettings> {
@@ -69,7 +56,7 @@ export class RedisSettings implements SettingsStore {
       const differing = differences(stored, next, patch)
       if (differing.length === 0) return { version, settings }
       const args = [String(version), actor, reason, ...differing.flat()]
-      const [done, now] = await changeScript.run(this.#sender, [this.#values, this.#changes], args)
+      const [done, now] = await this.#hash.change(args)
       if (done === 1) return { version: now, settings: next }
       if (expectedVersion !== undefined || round === MAX_ROUNDS) throw conflict(now, version)
     }
@@ -78,30 +65,30 @@ export class RedisSettings implements SettingsStore {
   async history({ after, limit = 50 }: SettingsHistoryPage = {}) {
     checkPage(limit, after)
     const range = [after === undefined ? '+' : `(${after}`, '-', 'COUNT', String(limit)]
-    const rows = await this.#sender.send<[string, string[]][]>(['XREVRANGE', this.#changes, ...range])
+    const rows = await this.#hash.sender.send<[string, string[]][]>([
+      'XREVRANGE',
+      this.#hash.changes,
+      ...range,
+    ])
     const records: SettingsChange[] = rows.map(toChange)
     return records.length < limit ? { records } : { records, next: records.at(-1)!.id }
   }
 
   watch(onChange: () => Promise<void>): Service {
-    return new SettingsWatch(() => this.#mark(), onChange, this.#log)
-  }
-
-  /**
-   * Differs after every change, also after a failover that lost the last ones, when a version comes again. Fails at once
-   * while there is no connection: the watch looks again anyway.
-   */
-  async #mark(): Promise<string> {
-    const marks = await this.#connection.send<(string | null)[]>(['HMGET', this.#values, 'version', 'change'])
-    return JSON.stringify(marks)
+    return this.#hash.watch(onChange)
   }
 
   async #read(): Promise<VersionedSettings & { stored: ReadonlyMap<string, string> }> {
-    const flat = await this.#sender.send<string[]>(['HGETALL', this.#values]).catch((error: unknown) => {
-      if (replyCode(error) !== 'WRONGTYPE') throw error
-      this.#log.error({ key: this.#values, error }, 'The key of the settings holds something else; delete it')
-      return []
-    })
+    const flat = await this.#hash.sender
+      .send<string[]>(['HGETALL', this.#hash.values])
+      .catch((error: unknown) => {
+        if (replyCode(error) !== 'WRONGTYPE') throw error
+        this.#hash.log.error(
+          { key: this.#hash.values, error },
+          'The key of the settings holds something else; delete it',
+        )
+        return []
+      })
     const stored = new Map<string, string>()
     for (let at = 0; at < flat.length; at += 2) stored.set(flat[at]!, flat[at + 1]!)
     const version = stored.get('version') ?? '0'
@@ -130,7 +117,7 @@ export class RedisSettings implements SettingsStore {
     } catch {
       message = 'is no JSON'
     }
-    this.#log.error(
+    this.#hash.log.error(
       { setting },
       `The stored setting ${setting} is left out: ${message}; set it anew, or to null`,
     )
