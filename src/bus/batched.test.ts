@@ -1,6 +1,5 @@
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { failureOf } from '../../test/support/until.ts'
 import { decodeEntry } from '../core/codec.ts'
 import type { BatchHandler } from '../core/delivery.ts'
 import { compose } from '../core/pipeline.ts'
@@ -26,13 +25,32 @@ describe('a batch handler', () => {
     expect(batches).toEqual([[1, 2], [3]])
   })
 
-  test('fails as a whole where one does not fit, and is not called', async () => {
-    const never = vi.fn()
-    const checked = batched((arrive) => dispatch(numbers, { '*': arrive }), never)
-    expect(await failureOf(async () => checked(deliveries('1', 'x')))).toMatchObject({
-      code: 'EVENT_INVALID',
+  test('gets those that fit, and one that does not fails alone', async () => {
+    batches.length = 0
+    const checked = batched((arrive) => dispatch(numbers, { '*': arrive }), handler)
+    expect(await checked(deliveries('1', 'x', '2'))).toEqual([
+      undefined,
+      expect.objectContaining({ code: 'EVENT_INVALID' }),
+      undefined,
+    ])
+    expect(await checked(deliveries('x'))).toHaveLength(1)
+    expect(batches).toEqual([[1, 2]])
+  })
+
+  test('gets nothing of one that failed half-way, and its faults are those of what the events came from', async () => {
+    const half = split<number>(({ data }) => [{ data }, { data: -data }])
+    const noMinusTwo = filter<number>(({ event: { data } }) => {
+      if (data === -2) throw new Error('minus two')
+      return true
     })
-    expect(never).not.toHaveBeenCalled()
+    const seen: unknown[] = []
+    const some = batched(compose(half, noMinusTwo), (batch) => {
+      seen.push(...batch.map(({ event }) => event.data))
+      return batch.map(({ event }) => (event.data === -3 ? new Error('minus three') : undefined))
+    })
+    const faults = (await some(deliveries(1, 2, 3))) as (Error | undefined)[]
+    expect(seen).toEqual([1, -1, 3, -3])
+    expect(faults.map((fault) => fault?.message)).toEqual([undefined, 'minus two', 'minus three'])
   })
 
   test('sees an event as it was written each time it is run', async () => {

@@ -27,10 +27,22 @@ export interface Delivery<T = unknown> {
 export type Handler<T = unknown> = (delivery: Delivery<T>) => Promise<void> | void
 
 /**
- * Return: all are acknowledged. Throw: they are run again one by one, in arrays of one and in the same attempt, so that
- * one bad event fails alone; so what a batch did before it threw is done again, unless it was rolled back.
+ * Return nothing: all are acknowledged. Return {@link BatchFaults}: those with an error have failed with it, the others
+ * are acknowledged. Throw: they are run again one by one, in arrays of one and in the same attempt, so that one bad event
+ * fails alone; so what a batch did before it threw is done again, unless it was rolled back.
  */
-export type BatchHandler<T = unknown> = (deliveries: readonly Delivery<T>[]) => Promise<void> | void
+export type BatchHandler<T = unknown> = (
+  deliveries: readonly Delivery<T>[],
+) => Promise<BatchFaults | void> | BatchFaults | void
+
+/** For each delivery of a batch, in their order, why it failed, as if a handler had thrown that; undefined where it did not. */
+export type BatchFaults = readonly (Error | undefined)[]
+
+/** What a batch handler answered, as faults: a handler may answer anything, and only an error says that one failed. */
+export const faultsOf = (answer: unknown): BatchFaults =>
+  Array.isArray(answer) ? answer.map((one: unknown) => (one instanceof Error ? one : undefined)) : NO_FAULTS
+
+const NO_FAULTS: BatchFaults = []
 
 export type Middleware = (next: Handler) => Handler
 

@@ -28,7 +28,7 @@ export interface Tracing {
   settle<T>(stream: string, group: string, outcomes: readonly Outcome[], settle: () => Promise<T>): Promise<T>
 
   /** `process {stream}`: one start of a handler. It links to what published the events. */
-  process(deliveries: readonly [Delivery, ...Delivery[]], run: () => Promise<void> | void): Promise<void>
+  process<T>(deliveries: readonly [Delivery, ...Delivery[]], run: () => Promise<T> | T): Promise<T>
 
   /** `{operation} {table}`: what PostgreSQL is asked. */
   query<T>(operation: string, table: string, run: () => Promise<T>): Promise<T>

@@ -40,9 +40,9 @@ export class Breaker {
   }
 
   /** @throws Postpone when nothing was run */
-  async run(work: () => Promise<void> | void): Promise<void> {
+  async run<T>(work: () => Promise<T> | T): Promise<T> {
     try {
-      await this.#policy.execute(work)
+      return await this.#policy.execute(work)
     } catch (error) {
       throw error instanceof BrokenCircuitError ? new Postpone(this.waitMs, 'the circuit is open') : error
     }

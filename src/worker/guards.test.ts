@@ -187,6 +187,36 @@ describe('batches', () => {
     expect(attempts.filter((attempt) => attempt === 1)).toHaveLength(20)
   })
 
+  test('tell which of their events failed, and those alone are retried, or dead letters', async () => {
+    const sizes: number[] = []
+    const odd: number[] = []
+    const worker = await start(
+      (deliveries) => {
+        sizes.push(deliveries.length)
+        return deliveries.map(({ event, attempt }) => {
+          if (event.data === 3) return new Reject('never three')
+          if (event.data !== 5) return undefined
+          odd.push(attempt)
+          return attempt < 3 ? new Error('not yet') : undefined
+        })
+      },
+      { retry: { attempts: 5, delayMs: 1 }, batch: { size: 10, waitMs: 100 }, concurrency: 1 },
+    )
+    await lab.publish(10)
+    await until('the others', () => worker.status.processed === 9)
+    expect(await lab.letters()).toMatchObject([{ data: '3', 'deadletter-attempts': '1' }])
+    expect([sizes, odd]).toEqual([
+      [10, 1, 1],
+      [1, 2, 3],
+    ])
+  })
+
+  test('whose handler answers something else are acknowledged', async () => {
+    const worker = await start((deliveries) => deliveries.map(() => 'done') as never, { batch: { size: 2 } })
+    await lab.publish(4)
+    await until('all', () => worker.status.processed === 4)
+  })
+
   test('hold the events of one key in their order, and no later one overtakes one that failed', async () => {
     const ended: number[] = []
     let failures = 3

@@ -1,3 +1,4 @@
+import { faultsOf, type BatchFaults } from '../core/delivery.ts'
 import { MillraceError } from '../core/errors.ts'
 import type { Claim, Consumer, Outcome } from '../core/stream-log.ts'
 import { Admission } from './admission.ts'
@@ -272,12 +273,18 @@ export class Processor implements Line {
 
   async #runTogether(jobs: readonly Job[]): Promise<void> {
     for (const job of jobs) this.#timeLimit.begin(job)
+    let faults: BatchFaults
     try {
-      await this.#runner.handleBatch(jobs)
+      faults = faultsOf(await this.#runner.handleBatch(jobs))
     } catch (thrown) {
       return this.#batchFailed(jobs, thrown)
     }
-    for (const job of jobs) if (!job.ending) this.#end(job, job.acknowledgement())
+    for (const [index, job] of jobs.entries()) {
+      const fault = faults[index]
+      // Where one of a key failed, those behind it went back with it: they come again, after it.
+      if (!job.ending)
+        this.#end(job, fault && !job.lost ? this.#settlements.failed(job, fault) : job.acknowledgement())
+    }
   }
 
   /** What ran into its time limit may still run: nothing of it is started anew beside it. */

@@ -1,3 +1,4 @@
+import type { BatchFaults } from '../core/delivery.ts'
 import { Breaker, type Circuit } from './breaker.ts'
 import type { Job } from './job.ts'
 import type { ResolvedOptions } from './worker-options.ts'
@@ -23,11 +24,11 @@ export class Runner {
   }
 
   /** Rejects when one of them is late: then all of them are. */
-  handleBatch(jobs: readonly Job[]): Promise<void> {
+  handleBatch(jobs: readonly Job[]): Promise<BatchFaults | void> {
     const call = () => unlessLate(jobs, this.#options.batchHandler!(jobs))
     return this.#breaker ? this.#breaker.run(call) : call()
   }
 }
 
-const unlessLate = async (jobs: readonly Job[], work: Promise<void> | void): Promise<void> =>
+const unlessLate = async <T>(jobs: readonly Job[], work: Promise<T> | T): Promise<T> =>
   Promise.race([work, ...jobs.map((job) => job.late())])

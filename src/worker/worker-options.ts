@@ -1,7 +1,7 @@
 import { hostname } from 'node:os'
 import { randomBytes } from 'node:crypto'
 import type { AuditTrail } from '../core/audit.ts'
-import type { BatchHandler, Handler } from '../core/delivery.ts'
+import { faultsOf, type BatchHandler, type Handler } from '../core/delivery.ts'
 import { InvalidError, type Issue } from '../core/errors.ts'
 import { checkName } from '../core/names.ts'
 import { noLog, type Log } from '../core/service.ts'
@@ -96,7 +96,7 @@ export function resolveWorkerOptions(options: WorkerOptions): ResolvedOptions {
     consumer: uniqueConsumerName(),
     ...DEFAULTS,
     ...options,
-    handler: options.handler ?? ((delivery) => batchHandler!([delivery])),
+    handler: options.handler ?? oneByOne(batchHandler!),
     batch: batchHandler ? { ...BATCH, ...options.batch } : { size: 1, waitMs: 0 },
     retry,
     circuitBreaker: options.circuitBreaker && { ...BREAKER, ...options.circuitBreaker },
@@ -108,6 +108,14 @@ export function resolveWorkerOptions(options: WorkerOptions): ResolvedOptions {
   checkName('consumer name', resolved.consumer)
   return resolved
 }
+
+/** A batch handler for what runs alone. */
+const oneByOne =
+  (batchHandler: BatchHandler): Handler =>
+  async (delivery) => {
+    const [fault] = faultsOf(await batchHandler([delivery]))
+    if (fault) throw fault
+  }
 
 function issuesOf(given: WorkerOptions, resolved: ResolvedOptions): Issue[] {
   const { handlerTimeoutMs, order, deduplicate, rateLimit, circuitBreaker, batch } = resolved

@@ -1,6 +1,6 @@
 import { batched } from '../../bus/batched.ts'
 import type { GroupRun } from '../../core/app-context.ts'
-import type { BatchHandler, Delivery, Middleware } from '../../core/delivery.ts'
+import { faultsOf, type BatchHandler, type Middleware } from '../../core/delivery.ts'
 import { compose } from '../../core/pipeline.ts'
 
 /** What stands in front of the groups of an app. */
@@ -18,14 +18,17 @@ export function wrapRun({ around, each }: GroupMiddleware, run: GroupRun): Group
   return { batchHandler: around.length === 0 ? batchHandler : aroundAll(around, batchHandler) }
 }
 
-/** Each event of a batch takes as long as the batch, and fails with it. */
+/** Each event of a batch takes as long as the batch, and fails with it or by itself. */
 const aroundAll =
   (around: readonly Middleware[], run: BatchHandler): BatchHandler =>
   async (deliveries) => {
-    const work = (async () => run(deliveries))()
-    const wait = compose(...around)(() => work)
-    const waiting = deliveries.map(async (delivery: Delivery) => wait(delivery))
+    const work = (async () => faultsOf(await run(deliveries)))()
+    const end = async (index: number) => {
+      const fault = (await work)[index]
+      if (fault) throw fault
+    }
+    const waiting = deliveries.map(async (delivery, index) => compose(...around)(() => end(index))(delivery))
     // All of them, so that none fails unheard.
     await Promise.allSettled(waiting)
-    await work
+    return work
   }
