@@ -13,6 +13,15 @@ function copySwaggerUi(): void {
   for (const file of SWAGGER_UI) copyFileSync(join(from, file), join(to, file))
 }
 
+/** What the example reads comes with it, so that it runs without the packages for development. */
+function copyWeather(): void {
+  const main = createRequire(import.meta.url).resolve('vega-datasets')
+  copyFileSync(
+    join(main, '../../data/weather.csv'),
+    join(import.meta.dirname, 'dist/examples/weather/weather.csv'),
+  )
+}
+
 const common: UserConfig = {
   platform: 'node',
   target: 'node20',
@@ -29,6 +38,7 @@ export default defineConfig([
       'src/index.ts',
       'src/middleware/index.ts',
       'src/postgres/index.ts',
+      'src/connectors/index.ts',
       'src/rpc/index.ts',
       'src/security/index.ts',
       'src/testing/index.ts',
@@ -45,5 +55,6 @@ export default defineConfig([
     dts: false,
     clean: false,
     deps: { neverBundle: [/^millrace/] },
+    hooks: { 'build:done': copyWeather },
   },
 ])

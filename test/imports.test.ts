@@ -25,6 +25,12 @@ const ALLOWED: Record<string, Record<string, string>> = {
   backup: {},
   rpc: { worker: 'a responder is a worker on the stream of requests' },
   load: {},
+  connectors: {
+    worker: 'a pipeline to a sink consumes through workers',
+    bus: 'middleware on batches, and publishing what a source reads, are those of a bus',
+    redis: 'the sink for streams writes to another Redis as well',
+    postgres: 'the sink for tables leaves SQL to the folder that knows it',
+  },
   bus: {
     redis: '`connect` puts the log on Redis under a bus',
     worker: '`consume` runs a worker',
@@ -35,6 +41,7 @@ const ALLOWED: Record<string, Record<string, string>> = {
     rpc: 'requests and replies are part of a bus',
   },
   app: {
+    connectors: 'an app declares pipelines',
     bus: 'handlers are dispatched by type as on the bus',
     rpc: 'an app declares what answers requests',
     worker: 'a group is declared with the options of a worker',
@@ -47,6 +54,7 @@ const ALLOWED: Record<string, Record<string, string>> = {
       'backup',
       'bus',
       'config',
+      'connectors',
       'engines',
       'jobs',
       'load',

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { z } from 'zod'
+import { pipeline } from '../connectors/pipeline.ts'
 import { stream } from '../core/stream.ts'
 import { job } from '../schedule/job.ts'
 import { counter } from '../telemetry/metrics/declare.ts'
@@ -8,6 +9,7 @@ import { rpc } from '../rpc/contract.ts'
 import { defineApp, handle } from './app.ts'
 
 const users = stream('users', { created: z.object({ id: z.string() }) })
+const sink = { connect: async () => {}, write: async () => {}, close: async () => {} }
 const tasks = stream('tasks', { done: z.string() })
 
 test('an app has the streams and groups that it declares', () => {
@@ -24,6 +26,7 @@ test('an app has the streams and groups that it declares', () => {
     retention: [],
     routes: [],
     rpc: [],
+    pipelines: [],
     migrations: [],
     personalFields: [],
   })
@@ -50,6 +53,15 @@ test('requests of a stream have one responder, made by responder', () => {
   expect(() => defineApp({ rpc: [one, other] })).toThrow('rpc: has the responder of "requests" twice')
   expect(() => defineApp({ rpc: [{}] as never })).toThrow('rpc.0: must be made by responder')
   expect(() => responder(contract('echo'), { terminals: 0 }, 7 as never)).toThrow(/terminals.*handler/)
+})
+
+test('a pipeline has its name for itself, and is made by pipeline', () => {
+  const files = pipeline('files', { from: users, to: sink })
+  expect(defineApp({ pipelines: [files] }).pipelines).toMatchObject([{ name: 'files', streams: ['users'] }])
+  expect(() => defineApp({ pipelines: [files, files] })).toThrow('pipelines: has the pipeline "files" twice')
+  expect(() => defineApp({ pipelines: [{ name: 'x' }] as never })).toThrow(
+    'pipelines.0: must be made by pipeline',
+  )
 })
 
 test('one group on several streams, and several on one, are fine', () => {

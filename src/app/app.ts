@@ -1,3 +1,4 @@
+import type { PipelineDeclaration } from '../connectors/pipeline.ts'
 import { collectIssues, InvalidError, type Issue } from '../core/errors.ts'
 import type { Metric } from '../core/metric.ts'
 import { checkFunctions, type PublishMiddleware } from '../core/pipeline.ts'
@@ -42,6 +43,8 @@ export interface App {
   readonly migrations: readonly MigrationDeclaration[]
   /** What answers requests; one for a stream. */
   readonly rpc: readonly ResponderDeclaration[]
+  /** What goes to other systems, and comes from there; the role `connector` runs it. */
+  readonly pipelines: readonly PipelineDeclaration[]
   readonly jobs: readonly JobDeclaration[]
   /** What everything goes through that the service publishes, such as encryption. */
   readonly middleware: readonly PublishMiddleware[]
@@ -71,13 +74,14 @@ export interface App {
 export function defineApp(app: Partial<App>): App {
   refuse(partIssues(app))
   const { streams = [], handlers = [], jobs = [], middleware = [], retention = [] } = app
-  const { routes = [], migrations = [], rpc = [], metrics = [], personalFields = [] } = app
+  const { routes = [], migrations = [], rpc = [], pipelines = [], metrics = [], personalFields = [] } = app
   const whole = {
     streams,
     handlers,
     routes,
     migrations,
     rpc,
+    pipelines,
     jobs,
     middleware,
     retention,
@@ -96,6 +100,7 @@ const PARTS: readonly string[] = [
   'routes',
   'migrations',
   'rpc',
+  'pipelines',
   'jobs',
   'middleware',
   'retention',
@@ -114,7 +119,7 @@ function partIssues(app: Readonly<Record<string, unknown>>): Issue[] {
 const isList = (part: unknown): boolean =>
   Array.isArray(part) && part.every((item) => item !== null && item !== undefined)
 
-function shapeIssues({ handlers, routes, migrations, rpc, personalFields }: App): Issue[] {
+function shapeIssues({ handlers, routes, migrations, rpc, pipelines, personalFields }: App): Issue[] {
   const madeBy = (part: string, all: readonly object[], method: string, makers: string) =>
     [...all.entries()]
       .filter(([, one]) => typeof (one as Record<string, unknown>)[method] !== 'function')
@@ -123,6 +128,9 @@ function shapeIssues({ handlers, routes, migrations, rpc, personalFields }: App)
     ...madeBy('handlers', handlers, 'bind', 'handle, handleOnce or handleBatch'),
     ...madeBy('routes', routes, 'handle', 'route'),
     ...madeBy('rpc', rpc, 'bind', 'responder'),
+    ...[...pipelines.entries()]
+      .filter(([, { kind }]) => kind !== 'sink' && kind !== 'source')
+      .map(([index]) => ({ path: `pipelines.${index}`, message: 'must be made by pipeline' })),
     ...migrationIssues(migrations),
     ...personalFieldIssues(personalFields),
   ]
@@ -137,7 +145,16 @@ const personalFieldIssues = (fields: readonly unknown[]): Issue[] =>
       message: `must be a name or a path such as "user.phone", not ${JSON.stringify(field)}`,
     }))
 
-function twiceIssues({ streams, handlers, routes, migrations, rpc, retention, metrics }: App): Issue[] {
+function twiceIssues({
+  streams,
+  handlers,
+  routes,
+  migrations,
+  rpc,
+  pipelines,
+  retention,
+  metrics,
+}: App): Issue[] {
   const groups = handlers.map(({ stream, options: { group } }) => `${quote(group)} on ${quote(stream)}`)
   // However its parameters are called, it is the same route.
   const lines = routes.map(({ method, path }) => quote(`${method} ${path.replaceAll(/:\w+/g, ':')}`))
@@ -156,6 +173,7 @@ function twiceIssues({ streams, handlers, routes, migrations, rpc, retention, me
       'retention of',
       retention.map(({ stream }) => quote(stream)),
     ),
+    ...twice('pipelines', 'pipeline', namesOf(pipelines)),
     ...twice('metrics', 'metric', namesOf(metrics)),
   ]
 }

@@ -1,4 +1,5 @@
 import { RetryLater, Reject } from '../core/delivery.ts'
+import { MessageProcessingError } from '../core/connector-errors.ts'
 import { errorName, MillraceError, toError } from '../core/errors.ts'
 import type { Outcome } from '../core/stream-log.ts'
 import type { Job } from './job.ts'
@@ -33,6 +34,8 @@ export function deadLetter(position: string, attempts: number, error: Error, ide
 
 /** No later start can end better: the handler said so, or the event itself is at fault. */
 const isFinal = (thrown: unknown): boolean =>
-  thrown instanceof Reject || (thrown instanceof MillraceError && FINAL_CODES.has(thrown.code))
+  thrown instanceof Reject ||
+  thrown instanceof MessageProcessingError ||
+  (thrown instanceof MillraceError && FINAL_CODES.has(thrown.code))
 
 const FINAL_CODES: ReadonlySet<string> = new Set(['EVENT_INVALID', 'EVENT_UNDECODABLE'])

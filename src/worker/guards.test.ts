@@ -215,6 +215,7 @@ describe('batches', () => {
     const worker = await start((deliveries) => deliveries.map(() => 'done') as never, { batch: { size: 2 } })
     await lab.publish(4)
     await until('all', () => worker.status.processed === 4)
+    expect(worker.status.failed).toBe(0)
   })
 
   test('hold the events of one key in their order, and no later one overtakes one that failed', async () => {

@@ -1,0 +1,23 @@
+export {
+  ConfigurationError,
+  ConnectorError,
+  EventHubsError,
+  MessageProcessingError,
+  RedisConnectionError,
+  RedisStreamError,
+  SinkError,
+  type SinkErrorCode,
+  type SinkErrorOptions,
+} from '../core/connector-errors.ts'
+export type { PipelineObserver, Sink, SinkContext, SinkEvent } from '../core/sink.ts'
+export type { Cursors, Source, SourceBatch, SourceContext, SourceItem } from '../core/source.ts'
+export {
+  pipeline,
+  type PipelineDeclaration,
+  type SinkPipelineDeclaration,
+  type SinkPipelineOptions,
+  type SourcePipelineDeclaration,
+  type SourcePipelineOptions,
+} from './pipeline.ts'
+export type { PipelineFailure, PipelineRun, PipelineState, PipelineStatus } from './pipeline-run.ts'
+export { pipelineRun } from './run-pipeline.ts'

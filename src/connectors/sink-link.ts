@@ -1,0 +1,147 @@
+import { ConfigurationError, SinkError } from '../core/connector-errors.ts'
+import { toError } from '../core/errors.ts'
+import { pause } from '../core/pause.ts'
+import type { Log } from '../core/service.ts'
+import type { Sink, SinkContext } from '../core/sink.ts'
+import { inTime } from './in-time.ts'
+
+/**
+ * `connecting` for the first time; `connected`; `unavailable` for now, and tried again; `failed`: waits until somebody
+ * mends the configuration; `closed`.
+ */
+export type LinkState = 'connecting' | 'connected' | 'unavailable' | 'failed' | 'closed'
+
+export interface LinkOptions {
+  context: Omit<SinkContext, 'signal'>
+  /** The longest pause before a failed connect is made again, in ms. */
+  retryDelayMs: number
+  connectTimeoutMs: number
+  /** Told of each failure of the sink as a whole. */
+  onFailure(error: Error): void
+}
+
+const FIRST_DELAY_MS = 100
+
+/** Keeps a sink connected, and lets its writers wait while it is not. */
+export class SinkLink {
+  readonly #sink: Sink
+  readonly #options: LinkOptions
+  readonly #log: Log
+  readonly #closing = new AbortController()
+  #state: LinkState = 'connecting'
+  /** Failures since the last write that went well. */
+  #failures = 0
+  #busyUntil = 0
+  #connecting: Promise<void> = Promise.resolve()
+  #waiters = new Set<() => void>()
+
+  constructor(sink: Sink, options: LinkOptions) {
+    this.#sink = sink
+    this.#options = options
+    this.#log = options.context.log
+  }
+
+  get state(): LinkState {
+    return this.#state
+  }
+
+  /** Begins to connect, once; failures are tried again, in the background. */
+  open(): void {
+    this.#connecting = this.#connect(0)
+  }
+
+  /** Resolves when the sink may be written to; rejects when `signal` is aborted first. */
+  async ready(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      signal.throwIfAborted()
+      const waitMs = this.#busyUntil - performance.now()
+      if (this.#state !== 'connected') await this.#changed(signal)
+      else if (waitMs > 0) await pause(waitMs, signal)
+      else return
+    }
+  }
+
+  /** A write went well. */
+  worked(): void {
+    this.#failures = 0
+  }
+
+  /** A write failed, and no event is to blame. Writers wait until it is mended. */
+  failed(error: Error): void {
+    if (this.#state !== 'connected') return
+    this.#options.onFailure(error)
+    const { retryAfterMs } = error as Partial<SinkError>
+    const delayMs = retryAfterMs ?? this.#delayMs()
+    if (error instanceof SinkError && error.code === 'SINK_THROTTLED') {
+      // It is there, and says when.
+      this.#busyUntil = Math.max(this.#busyUntil, performance.now() + delayMs)
+      return
+    }
+    this.#log.warn({ error }, `The sink is not available, trying on: ${error.message}`)
+    this.#become('unavailable')
+    this.#connecting = this.#connect(delayMs)
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort()
+    this.#become('closed')
+    await this.#connecting
+    await this.#sink.close()
+  }
+
+  async #connect(delayMs: number): Promise<void> {
+    const { signal } = this.#closing
+    for (let waitMs = delayMs; !signal.aborted; waitMs = this.#delayMs()) {
+      await pause(waitMs, signal)
+      if (signal.aborted) return
+      try {
+        await this.#connectOnce(signal)
+        if (this.#state === 'unavailable') this.#log.info({}, 'The sink is available again')
+        return this.#become('connected')
+      } catch (thrown) {
+        if (signal.aborted) return
+        if (this.#isHopeless(toError(thrown))) return
+      }
+    }
+  }
+
+  async #connectOnce(closing: AbortSignal): Promise<void> {
+    const { context, connectTimeoutMs } = this.#options
+    await inTime('connecting to the sink', connectTimeoutMs, closing, (signal) =>
+      this.#sink.connect({ ...context, signal }),
+    )
+  }
+
+  #isHopeless(error: Error): boolean {
+    this.#options.onFailure(error)
+    const isHopeless = error instanceof ConfigurationError
+    if (isHopeless) this.#log.error({ error }, `The sink can't work until it is mended: ${error.message}`)
+    else if (this.#failures % 30 === 0)
+      this.#log.warn({ error }, `The sink can't be connected, trying on: ${error.message}`)
+    this.#become(isHopeless ? 'failed' : 'unavailable')
+    return isHopeless
+  }
+
+  #delayMs(): number {
+    const doubled = FIRST_DELAY_MS * 2 ** Math.min(this.#failures++, 20)
+    return Math.min(doubled, this.#options.retryDelayMs)
+  }
+
+  #become(state: LinkState): void {
+    if (this.#state === 'closed') return
+    this.#state = state
+    for (const wake of this.#waiters) wake()
+  }
+
+  async #changed(signal: AbortSignal): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const wake = () => {
+        this.#waiters.delete(wake)
+        signal.removeEventListener('abort', wake)
+        resolve()
+      }
+      this.#waiters.add(wake)
+      signal.addEventListener('abort', wake)
+    })
+  }
+}

@@ -1,0 +1,190 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import { Publisher } from '../bus/publisher.ts'
+import { ConfigurationError } from '../core/connector-errors.ts'
+import { errorName, MillraceError, toError } from '../core/errors.ts'
+import { pause } from '../core/pause.ts'
+import type { Cursors, SourceBatch, SourceItem } from '../core/source.ts'
+import { asConnectorError, Failures } from './failures.ts'
+import type { SourcePipelineDeclaration } from './pipeline.ts'
+import type { PipelineRun, PipelineState, PipelineStatus } from './pipeline-run.ts'
+import type { PipelineSurroundings } from './sink-pipeline.ts'
+
+export interface SourceSurroundings extends PipelineSurroundings {
+  cursors: Cursors
+}
+
+const RETRY_DELAY_MS = 5_000
+const FIRST_DELAY_MS = 100
+
+/** Runs a pipeline from a source: publishes what it reads, in its order, then remembers how far it is. */
+export class SourcePipeline implements PipelineRun {
+  readonly #declaration: SourcePipelineDeclaration
+  readonly #surroundings: SourceSurroundings
+  readonly #publisher: Publisher
+  readonly #failures = new Failures()
+  #state: PipelineState = 'stopped'
+  #paused = false
+  #onResume: (() => void) | undefined
+  #written = 0
+  #refused = 0
+  #lastWriteAt: number | undefined
+  #life: { stopping: AbortController; loop: Promise<void> } | undefined
+
+  constructor(declaration: SourcePipelineDeclaration, surroundings: SourceSurroundings) {
+    this.#declaration = declaration
+    this.#surroundings = surroundings
+    const { middleware = [] } = declaration
+    this.#publisher = new Publisher(surroundings.streams, { middleware })
+  }
+
+  get status(): PipelineStatus {
+    const { name, stream } = this.#declaration
+    return {
+      name,
+      kind: 'source',
+      state: this.#paused && this.#state === 'running' ? 'paused' : this.#state,
+      streams: [stream],
+      group: undefined,
+      written: this.#written,
+      refused: this.#refused,
+      held: 0,
+      lastWriteAt: this.#lastWriteAt,
+      lastError: this.#failures.last,
+      lastLoops: [],
+    }
+  }
+
+  async start(): Promise<void> {
+    if (this.#life) return
+    const stopping = new AbortController()
+    this.#state = 'connecting'
+    this.#life = { stopping, loop: this.#loop(stopping.signal) }
+  }
+
+  pause(): void {
+    this.#paused = true
+  }
+
+  resume(): void {
+    this.#paused = false
+    this.#onResume?.()
+  }
+
+  async restart(deadlineMs: number): Promise<void> {
+    await this.stop(deadlineMs)
+    await this.start()
+  }
+
+  /** What was read and not published is read again; a source that does not end in time is left behind. */
+  async stop(deadlineMs: number): Promise<void> {
+    const life = this.#life
+    if (!life) return
+    life.stopping.abort()
+    this.#onResume?.()
+    const ended = new AbortController()
+    await Promise.race([life.loop.then(() => ended.abort()), pause(deadlineMs, ended.signal)])
+    this.#life = undefined
+    this.#state = 'stopped'
+  }
+
+  async #loop(stopping: AbortSignal): Promise<void> {
+    const { retryDelayMs = RETRY_DELAY_MS } = this.#declaration
+    for (let failures = 0; !stopping.aborted; failures++) {
+      const before = this.#written
+      try {
+        await this.#run(stopping)
+        if (!stopping.aborted) this.#state = 'finished'
+        return
+      } catch (thrown) {
+        if (stopping.aborted) return
+        if (this.#isHopeless(asConnectorError(toError(thrown)), failures)) return
+        if (this.#written > before) failures = 0
+        await pause(Math.min(FIRST_DELAY_MS * 2 ** Math.min(failures, 20), retryDelayMs), stopping)
+      }
+    }
+  }
+
+  #isHopeless(error: Error, failures: number): boolean {
+    const { observer, log } = this.#surroundings
+    this.#failures.note(error)
+    observer?.failed(this.#declaration.name, errorName(error))
+    const isHopeless = error instanceof ConfigurationError
+    this.#state = isHopeless ? 'failed' : 'retrying'
+    if (isHopeless) log.error({ error }, `The source can't be read until it is mended: ${error.message}`)
+    else if (failures % 30 === 0) log.warn({ error }, `The source failed, trying on: ${error.message}`)
+    return isHopeless
+  }
+
+  async #run(stopping: AbortSignal): Promise<void> {
+    const { name, from } = this.#declaration
+    const { cursors, log } = this.#surroundings
+    const cursor = await cursors.load(name)
+    for await (const batch of from.read({ name, log, signal: stopping, cursor })) {
+      await this.#resumed(stopping)
+      // A batch that is not in the stream is read again, from the cursor before it.
+      if (stopping.aborted) return
+      await this.#publish(batch)
+      await cursors.save(name, batch.cursor)
+      this.#state = 'running'
+      await turn()
+    }
+  }
+
+  async #resumed(stopping: AbortSignal): Promise<void> {
+    while (this.#paused && !stopping.aborted) await new Promise<void>((resolve) => (this.#onResume = resolve))
+  }
+
+  async #publish({ items }: SourceBatch): Promise<void> {
+    const good = items.filter((item) => 'event' in item)
+    const results = await this.#publisher.publish(
+      this.#declaration.stream,
+      good.map((item) => this.#event(item)),
+    )
+    for (const [index, result] of results.entries()) {
+      if (typeof result === 'string') continue
+      if (!isRefusal(result)) throw result
+      await this.#bury(JSON.stringify(good[index]!.event), result, good[index]!.id)
+    }
+    for (const item of items) if ('raw' in item) await this.#bury(item.raw, unreadable(item.reason), item.id)
+    const published = results.filter((result) => typeof result === 'string').length
+    this.#written += published
+    this.#lastWriteAt = Date.now()
+    this.#surroundings.observer?.published(this.#declaration.name, published)
+  }
+
+  /** Read again after a crash, it is not written again. */
+  #event({ event, id }: Extract<SourceItem, { event: unknown }>) {
+    return { ...event, idempotencyKey: event.idempotencyKey ?? `${this.#declaration.name}:${id}` }
+  }
+
+  /** Among the dead letters of its stream, for somebody to look at; it never was an entry, so it can't be redriven. */
+  async #bury(raw: string, error: MillraceError, id: string): Promise<void> {
+    const { name, stream } = this.#declaration
+    const { streams } = this.#surroundings
+    this.#refused++
+    this.#surroundings.observer?.failed(name, error.code)
+    const why = {
+      stream,
+      group: name,
+      attempts: '1',
+      error: error.code,
+      reason: error.message.slice(0, MAX_REASON_LENGTH),
+    }
+    const fields = [
+      ...Object.entries(why).flatMap(([field, value]) => [`deadletter-${field}`, value]),
+      'raw',
+      raw,
+    ]
+    const entry = { fields, idempotencyKey: `${name}:${id}` }
+    const [result] = await streams.append(streams.deadLetterStream(stream), [entry])
+    if (typeof result !== 'string') throw result
+  }
+}
+
+/** What a dead letter says of why, at most. */
+const MAX_REASON_LENGTH = 2_000
+
+const unreadable = (reason: string): MillraceError => new MillraceError('EVENT_UNDECODABLE', reason)
+
+/** What no later attempt can publish. */
+const isRefusal = ({ code }: MillraceError): boolean => code.startsWith('EVENT_') || code === 'NAME_INVALID'
