@@ -1,4 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises'
+import type { PreparedEvent } from '../core/checked-entry.ts'
 import { Publisher } from '../bus/publisher.ts'
 import { ConfigurationError } from '../core/connector-errors.ts'
 import { errorName, MillraceError, toError } from '../core/errors.ts'
@@ -120,12 +121,12 @@ export class SourcePipeline implements PipelineRun {
     const { cursors, log } = this.#surroundings
     const cursor = await cursors.load(name)
     for await (const batch of from.read({ name, log, signal: stopping, cursor })) {
+      this.#state = 'running'
       await this.#resumed(stopping)
       // A batch that is not in the stream is read again, from the cursor before it.
       if (stopping.aborted) return
       await this.#publish(batch)
       await cursors.save(name, batch.cursor)
-      this.#state = 'running'
       await turn()
     }
   }
@@ -134,22 +135,32 @@ export class SourcePipeline implements PipelineRun {
     while (this.#paused && !stopping.aborted) await new Promise<void>((resolve) => (this.#onResume = resolve))
   }
 
+  /** What can't be published is buried first: then all that the cursor leaves behind is somewhere. */
   async #publish({ items }: SourceBatch): Promise<void> {
-    const good = items.filter((item) => 'event' in item)
-    const results = await this.#publisher.publish(
-      this.#declaration.stream,
-      good.map((item) => this.#event(item)),
-    )
-    for (const [index, result] of results.entries()) {
-      if (typeof result === 'string') continue
-      if (!isRefusal(result)) throw result
-      await this.#bury(JSON.stringify(good[index]!.event), result, good[index]!.id)
+    const { name, stream } = this.#declaration
+    const prepared: PreparedEvent[] = []
+    for (const item of items) {
+      const event = await this.#prepare(item)
+      if (event) prepared.push(event)
     }
-    for (const item of items) if ('raw' in item) await this.#bury(item.raw, unreadable(item.reason), item.id)
-    const published = results.filter((result) => typeof result === 'string').length
-    this.#written += published
+    if (prepared.length === 0) return
+    const results = await this.#publisher.write(stream, prepared)
+    const failure = results.find((result) => typeof result !== 'string')
+    if (failure && failure.code !== 'EVENT_FILTERED') throw failure
+    this.#written += prepared.length
     this.#lastWriteAt = Date.now()
-    this.#surroundings.observer?.published(this.#declaration.name, published)
+    this.#surroundings.observer?.published(name, prepared.length)
+  }
+
+  /** What is to be written of an item; undefined where it was buried. */
+  async #prepare(item: SourceItem): Promise<PreparedEvent | undefined> {
+    if ('raw' in item) return this.#bury(item.raw, unreadable(item.reason), item.id)
+    try {
+      return await this.#publisher.prepareEntries(this.#declaration.stream, this.#event(item))
+    } catch (error) {
+      if (!isRefusal(error)) throw error
+      return this.#bury(JSON.stringify(item.event), error, item.id)
+    }
   }
 
   /** Read again after a crash, it is not written again. */
@@ -158,7 +169,7 @@ export class SourcePipeline implements PipelineRun {
   }
 
   /** Among the dead letters of its stream, for somebody to look at; it never was an entry, so it can't be redriven. */
-  async #bury(raw: string, error: MillraceError, id: string): Promise<void> {
+  async #bury(raw: string, error: MillraceError, id: string): Promise<undefined> {
     const { name, stream } = this.#declaration
     const { streams } = this.#surroundings
     this.#refused++
@@ -187,4 +198,5 @@ const MAX_REASON_LENGTH = 2_000
 const unreadable = (reason: string): MillraceError => new MillraceError('EVENT_UNDECODABLE', reason)
 
 /** What no later attempt can publish. */
-const isRefusal = ({ code }: MillraceError): boolean => code.startsWith('EVENT_') || code === 'NAME_INVALID'
+const isRefusal = (error: unknown): error is MillraceError =>
+  error instanceof MillraceError && (error.code.startsWith('EVENT_') || error.code === 'NAME_INVALID')

@@ -1,0 +1,164 @@
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { Lab } from '../../test/support/worker-lab.ts'
+import { until } from '../../test/support/until.ts'
+import { ConfigurationError } from '../core/connector-errors.ts'
+import { FIRST_POSITION } from '../core/position.ts'
+import { noLog } from '../core/service.ts'
+import type { Cursors, Source, SourceBatch, SourceContext, SourceItem } from '../core/source.ts'
+import { MemoryStreamLog } from '../testing/memory-log.ts'
+import { pipeline, type SourcePipelineDeclaration, type SourcePipelineOptions } from './pipeline.ts'
+import { SourcePipeline } from './source-pipeline.ts'
+
+let lab: Lab
+let saved: Map<string, string>
+let runs: SourcePipeline[]
+beforeEach(() => {
+  lab = new Lab(new MemoryStreamLog())
+  saved = new Map()
+  runs = []
+})
+afterEach(async () => {
+  for (const run of runs) await run.stop(1_000)
+  await lab.close()
+})
+
+const cursors: Cursors = {
+  load: async (name) => saved.get(name),
+  save: async (name, cursor) => void saved.set(name, cursor),
+}
+
+function run(from: Source, options: Partial<SourcePipelineOptions> = {}, kept = cursors): SourcePipeline {
+  const declared = pipeline('test', { from, to: lab.stream, retryDelayMs: 5, ...options })
+  const one = new SourcePipeline(declared as SourcePipelineDeclaration, {
+    streams: lab.log,
+    log: noLog,
+    cursors: kept,
+  })
+  runs.push(one)
+  return one
+}
+
+const item = (data: unknown): SourceItem => ({ event: { type: 'number', data }, id: String(data) })
+
+/** Ten numbers in batches of two, from its cursor on. */
+function countsToTen(hear: (context: SourceContext) => void = () => {}): Source {
+  return {
+    async *read(context): AsyncIterable<SourceBatch> {
+      hear(context)
+      for (let next = Number(context.cursor ?? 0); next < 10; next += 2)
+        yield { items: [item(next), item(next + 1)], cursor: String(next + 2) }
+    },
+  }
+}
+
+async function numbers(): Promise<number[]> {
+  const entries = await lab.log.read(lab.stream, FIRST_POSITION, 100).catch(() => [])
+  return entries.map(({ fields }) => Number(fields[3]))
+}
+
+const TEN = Array.from({ length: 10 }, (_, number) => number)
+
+test('what a source reads is published in its order, and its end is one', async () => {
+  const pipe = run(countsToTen())
+  await pipe.start()
+  await until('the end', () => pipe.status.state === 'finished')
+  expect(await numbers()).toEqual(TEN)
+  expect(saved.get('test')).toBe('10')
+  expect(pipe.status).toMatchObject({ kind: 'source', written: 10, refused: 0, streams: [lab.stream] })
+})
+
+test('it goes on at its cursor, and what was published before that was remembered is not published twice', async () => {
+  let failures = 3
+  const forgetful: Cursors = {
+    ...cursors,
+    save: async (name, cursor) => {
+      if (failures-- > 0) throw new Error('not saved')
+      await cursors.save(name, cursor)
+    },
+  }
+  const pipe = run(countsToTen(), {}, forgetful)
+  await pipe.start()
+  await until('the end', () => pipe.status.state === 'finished')
+  expect(await numbers()).toEqual(TEN)
+  expect(pipe.status.lastError?.message).toBe('not saved')
+})
+
+test('a source that fails is read again from the last cursor; a stop and a start go on there', async () => {
+  const starts: unknown[] = []
+  let left = 3
+  const source = countsToTen(({ cursor }) => starts.push(cursor))
+  const shaky: Source = {
+    async *read(context) {
+      let batches = 0
+      for await (const batch of source.read(context)) {
+        if (batches++ === 1 && left-- > 0) throw new Error('shaky')
+        yield batch
+      }
+    },
+  }
+  const pipe = run(shaky)
+  await pipe.start()
+  await until('the end', () => pipe.status.state === 'finished')
+  expect(starts).toEqual([undefined, '2', '4', '6'])
+  expect(await numbers()).toEqual(TEN)
+})
+
+test('what can not be read, and what can not be published, are dead letters of the stream, and the rest goes on', async () => {
+  const items: SourceItem[] = [
+    item(1),
+    { raw: '{"broken', reason: 'line 2 is no JSON', id: '2' },
+    { event: { type: '', data: 3 }, id: '3' },
+    item(4),
+  ]
+  let rounds = 0
+  const source: Source = {
+    async *read() {
+      yield { items, cursor: 'a' }
+      // Whoever forgot its cursor reads them again.
+      if (rounds++ === 0) throw new Error('again')
+    },
+  }
+  const pipe = run(source, {}, { ...cursors, load: async () => undefined })
+  await pipe.start()
+  await until('the end', () => pipe.status.state === 'finished')
+  expect(await numbers()).toEqual([1, 4])
+  expect(await lab.letters()).toMatchObject([
+    { 'deadletter-error': 'EVENT_UNDECODABLE', 'deadletter-reason': 'line 2 is no JSON', raw: '{"broken' },
+    { 'deadletter-error': 'NAME_INVALID', raw: '{"type":"","data":3}' },
+  ])
+})
+
+test('a pause holds the next batch back, a stop ends what follows its source', async () => {
+  let ended = false
+  const follows: Source = {
+    async *read({ signal }) {
+      yield { items: [item(1)], cursor: '1' }
+      await new Promise((resolve) => signal.addEventListener('abort', resolve))
+      ended = true
+    },
+  }
+  const pipe = run(follows)
+  pipe.pause()
+  await pipe.start()
+  await until('the pause', () => pipe.status.state === 'paused')
+  expect(await numbers()).toEqual([])
+  pipe.resume()
+  await until('the event', async () => (await numbers()).length === 1)
+  await pipe.stop(1_000)
+  expect([ended, pipe.status.state]).toEqual([true, 'stopped'])
+})
+
+test('a source that can not work waits until it is mended and restarted', async () => {
+  let mended = false
+  const source = countsToTen(() => {
+    if (!mended)
+      throw new ConfigurationError('there is no such file', [{ path: 'path', message: 'is missing' }])
+  })
+  const pipe = run(source)
+  await pipe.start()
+  await until('the failure', () => pipe.status.state === 'failed')
+  mended = true
+  await pipe.restart(1_000)
+  await until('the end', () => pipe.status.state === 'finished')
+  expect(await numbers()).toEqual(TEN)
+})
