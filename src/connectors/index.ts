@@ -21,3 +21,5 @@ export {
 } from './pipeline.ts'
 export type { PipelineFailure, PipelineRun, PipelineState, PipelineStatus } from './pipeline-run.ts'
 export { pipelineRun } from './run-pipeline.ts'
+export { routeSink } from './sinks/route.ts'
+export { streamSink, type StreamSinkOptions } from './sinks/stream.ts'

@@ -1,0 +1,85 @@
+import { MessageProcessingError } from '../../core/connector-errors.ts'
+import { faultsOf, type BatchFaults } from '../../core/delivery.ts'
+import { InvalidError } from '../../core/errors.ts'
+import { Router } from '../../core/router.ts'
+import type { Sink, SinkContext, SinkEvent } from '../../core/sink.ts'
+
+/**
+ * Several sinks as one: each event goes to that of the type or pattern that fits it best (`*` is one token between dots,
+ * `>` the rest). One that fits none becomes a dead letter. All of them have to be there; where one is not, what the
+ * others were given can come to them again.
+ *
+ * @throws InvalidError `CONFIGURATION_INVALID` for wrong patterns, and for what is no sink
+ *
+ * @example
+ * routeSink({ 'user.>': fileSink({ directory: './users' }), '>': webhookSink({ url: 'https://example.com/events' }) })
+ */
+export function routeSink(sinks: Readonly<Record<string, Sink>>): Sink {
+  const issues = Object.entries(sinks)
+    .filter(([, sink]) => typeof (sink as Partial<Sink> | undefined)?.write !== 'function')
+    .map(([path]) => ({ path, message: 'must be a sink, which has a method write' }))
+  if (issues.length > 0) throw new InvalidError('CONFIGURATION_INVALID', 'the routes can not be used', issues)
+  return new RouteSink(sinks)
+}
+
+/** What one sink gets of a batch, and where that stood. */
+interface Share {
+  events: SinkEvent[]
+  places: number[]
+}
+
+class RouteSink implements Sink {
+  readonly concurrency: number
+  readonly #router: Router<Sink>
+  readonly #sinks: ReadonlySet<Sink>
+
+  constructor(sinks: Readonly<Record<string, Sink>>) {
+    this.#router = new Router(Object.entries(sinks))
+    this.#sinks = new Set(Object.values(sinks))
+    this.concurrency = Math.min(...[...this.#sinks].map(({ concurrency = 1 }) => concurrency))
+  }
+
+  async connect(context: SinkContext): Promise<void> {
+    await whole([...this.#sinks].map((sink) => sink.connect(context)))
+  }
+
+  async write(events: readonly SinkEvent[], signal: AbortSignal): Promise<BatchFaults> {
+    const faults: (Error | undefined)[] = []
+    const shares = this.#divide(events, faults)
+    const writing = [...shares].map(async ([sink, { events, places }]) => {
+      const found = faultsOf(await sink.write(events, signal))
+      for (const [index, place] of places.entries()) if (found[index]) faults[place] = found[index]
+    })
+    await whole(writing)
+    return faults
+  }
+
+  async close(): Promise<void> {
+    await whole([...this.#sinks].map((sink) => sink.close()))
+  }
+
+  #divide(events: readonly SinkEvent[], faults: (Error | undefined)[]): Map<Sink, Share> {
+    const shares = new Map<Sink, Share>()
+    for (const [place, event] of events.entries()) {
+      const sink = this.#router.find(event.event.type)
+      if (!sink) {
+        faults[place] = new MessageProcessingError(
+          'EVENT_REFUSED',
+          `no route fits the type ${JSON.stringify(event.event.type)}`,
+        )
+        continue
+      }
+      const share = shares.get(sink) ?? { events: [], places: [] }
+      shares.set(sink, share)
+      share.events.push(event)
+      share.places.push(place)
+    }
+    return shares
+  }
+}
+
+/** Waits for all, so that nothing goes on unseen, and then fails where one did. */
+async function whole(work: readonly Promise<void>[]): Promise<void> {
+  await Promise.allSettled(work)
+  await Promise.all(work)
+}
