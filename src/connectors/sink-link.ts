@@ -29,6 +29,9 @@ export class SinkLink {
   readonly #log: Log
   readonly #closing = new AbortController()
   #state: LinkState = 'connecting'
+  /** Failed, and not written to since: one write tries it out, the others wait for how that ends. */
+  #inDoubt = false
+  #isTried = false
   /** Failures since the last write that went well. */
   #failures = 0
   #busyUntil = 0
@@ -41,8 +44,9 @@ export class SinkLink {
     this.#log = options.context.log
   }
 
+  /** What can be connected is not believed before it has been written to again. */
   get state(): LinkState {
-    return this.#state
+    return this.#state === 'connected' && this.#inDoubt ? 'unavailable' : this.#state
   }
 
   /** Begins to connect, once; failures are tried again, in the background. */
@@ -55,29 +59,38 @@ export class SinkLink {
     for (;;) {
       signal.throwIfAborted()
       const waitMs = this.#busyUntil - performance.now()
-      if (this.#state !== 'connected') await this.#changed(signal)
+      if (this.#state !== 'connected' || this.#isTried) await this.#changed(signal)
       else if (waitMs > 0) await pause(waitMs, signal)
-      else return
+      else {
+        this.#isTried = this.#inDoubt
+        return
+      }
     }
   }
 
-  /** A write went well. */
+  /** A write went well, or an event was to blame: the sink is there. */
   worked(): void {
     this.#failures = 0
+    if (!this.#inDoubt) return
+    this.#inDoubt = this.#isTried = false
+    this.#log.info({}, 'The sink is available again')
+    this.#wake()
   }
 
   /** A write failed, and no event is to blame. Writers wait until it is mended. */
   failed(error: Error): void {
     if (this.#state !== 'connected') return
+    this.#isTried = false
     this.#options.onFailure(error)
     const { retryAfterMs } = error as Partial<SinkError>
     const delayMs = retryAfterMs ?? this.#delayMs()
     if (error instanceof SinkError && error.code === 'SINK_THROTTLED') {
       // It is there, and says when.
       this.#busyUntil = Math.max(this.#busyUntil, performance.now() + delayMs)
-      return
+      return this.#wake()
     }
-    this.#log.warn({ error }, `The sink is not available, trying on: ${error.message}`)
+    if (!this.#inDoubt) this.#log.warn({ error }, `The sink is not available, trying on: ${error.message}`)
+    this.#inDoubt = true
     this.#become('unavailable')
     this.#connecting = this.#connect(delayMs)
   }
@@ -96,7 +109,6 @@ export class SinkLink {
       if (signal.aborted) return
       try {
         await this.#connectOnce(signal)
-        if (this.#state === 'unavailable') this.#log.info({}, 'The sink is available again')
         return this.#become('connected')
       } catch (thrown) {
         if (signal.aborted) return
@@ -130,6 +142,10 @@ export class SinkLink {
   #become(state: LinkState): void {
     if (this.#state === 'closed') return
     this.#state = state
+    this.#wake()
+  }
+
+  #wake(): void {
     for (const wake of this.#waiters) wake()
   }
 

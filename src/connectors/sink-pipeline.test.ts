@@ -112,6 +112,33 @@ test.each([
   expect(await lab.letters()).toEqual([])
 })
 
+test('while a sink is in doubt, one write tries it out, and the pipeline says so', async () => {
+  await lab.publish(40)
+  const sink = new ScriptedSink()
+  let down = true
+  let most = 0
+  let atOnce = 0
+  sink.onWrite = async () => {
+    most = Math.max(most, ++atOnce)
+    await new Promise((resolve) => setImmediate(resolve))
+    atOnce--
+    if (down) throw new SinkError('SINK_UNAVAILABLE', 'down')
+  }
+  const pipe = run(sink, { concurrency: 4, batch: { size: 10 } })
+  await pipe.start()
+  await until('doubt', () => pipe.status.state === 'retrying')
+  most = 0
+  const before = sink.writes.length
+  await until('some tries', () => {
+    expect(pipe.status.state).toBe('retrying')
+    return sink.writes.length > before + 4
+  })
+  expect(most).toBe(1)
+  down = false
+  await until('all', () => sink.written.length === 40)
+  expect(pipe.status.state).toBe('running')
+})
+
 test('throttling waits for as long as the sink says, and connects no second time', async () => {
   await lab.publish(3)
   const sink = new ScriptedSink()

@@ -67,7 +67,10 @@ export class SinkWriter {
       return { faults }
     } catch (thrown) {
       const error = toError(thrown)
-      if (!isOutage(error)) observer?.failed(name, errorName(error))
+      if (!isOutage(error)) {
+        this.#link.worked()
+        observer?.failed(name, errorName(error))
+      }
       return { faults: [], error }
     }
   }
