@@ -23,3 +23,4 @@ export type { PipelineFailure, PipelineRun, PipelineState, PipelineStatus } from
 export { pipelineRun } from './run-pipeline.ts'
 export { routeSink } from './sinks/route.ts'
 export { streamSink, type StreamSinkOptions } from './sinks/stream.ts'
+export { verifyWebhook, webhookSink, type WebhookSinkOptions } from './sinks/webhook.ts'

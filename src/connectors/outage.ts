@@ -1,4 +1,4 @@
-import { MessageProcessingError, SinkError } from '../core/connector-errors.ts'
+import { ConfigurationError, MessageProcessingError, SinkError } from '../core/connector-errors.ts'
 
 /** What says of itself that no event is to blame: the network, the disk, the process at its limits. */
 const OUTAGES: ReadonlySet<unknown> = new Set([
@@ -34,6 +34,7 @@ const MAX_CAUSES = 5
 /** Whether the sink as a whole could not write, so that the same events are to be written again. */
 export function isOutage(error: Error): boolean {
   if (error instanceof MessageProcessingError) return false
+  if (error instanceof ConfigurationError) return true
   if (error instanceof SinkError) return error.code !== 'SINK_REFUSED'
   let cause: unknown = error
   for (let depth = 0; cause instanceof Error && depth < MAX_CAUSES; depth++) {

@@ -21,6 +21,8 @@ export interface LinkOptions {
 }
 
 const FIRST_DELAY_MS = 100
+/** Of an outage that lasts, one failure in so many is worth a line. */
+const LOGGED_EACH = 30
 
 /** Keeps a sink connected, and lets its writers wait while it is not. */
 export class SinkLink {
@@ -81,7 +83,7 @@ export class SinkLink {
   failed(error: Error): void {
     if (this.#state !== 'connected') return
     this.#isTried = false
-    this.#options.onFailure(error)
+    if (this.#isHopeless(error)) return
     const { retryAfterMs } = error as Partial<SinkError>
     const delayMs = retryAfterMs ?? this.#delayMs()
     if (error instanceof SinkError && error.code === 'SINK_THROTTLED') {
@@ -89,7 +91,6 @@ export class SinkLink {
       this.#busyUntil = Math.max(this.#busyUntil, performance.now() + delayMs)
       return this.#wake()
     }
-    if (!this.#inDoubt) this.#log.warn({ error }, `The sink is not available, trying on: ${error.message}`)
     this.#inDoubt = true
     this.#become('unavailable')
     this.#connecting = this.#connect(delayMs)
@@ -113,6 +114,7 @@ export class SinkLink {
       } catch (thrown) {
         if (signal.aborted) return
         if (this.#isHopeless(toError(thrown))) return
+        this.#become('unavailable')
       }
     }
   }
@@ -124,14 +126,17 @@ export class SinkLink {
     )
   }
 
+  /** Tells of a failure. */
   #isHopeless(error: Error): boolean {
     this.#options.onFailure(error)
-    const isHopeless = error instanceof ConfigurationError
-    if (isHopeless) this.#log.error({ error }, `The sink can't work until it is mended: ${error.message}`)
-    else if (this.#failures % 30 === 0)
-      this.#log.warn({ error }, `The sink can't be connected, trying on: ${error.message}`)
-    this.#become(isHopeless ? 'failed' : 'unavailable')
-    return isHopeless
+    if (error instanceof ConfigurationError) {
+      this.#log.error({ error }, `The sink can't work until it is mended: ${error.message}`)
+      this.#become('failed')
+      return true
+    }
+    if (this.#failures % LOGGED_EACH === 0)
+      this.#log.warn({ error }, `The sink is not available, trying on: ${error.message}`)
+    return false
   }
 
   #delayMs(): number {

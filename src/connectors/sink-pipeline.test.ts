@@ -224,6 +224,37 @@ test('middleware decides what arrives; what it makes of one entry is told apart'
   expect(new Set(seen.map(([position]) => position)).size).toBe(2)
 })
 
+test('a sink is told of what it may have already', async () => {
+  await lab.publish(4)
+  const seen: [unknown, boolean][] = []
+  const sink = new ScriptedSink()
+  const remember: Sink = {
+    connect: () => sink.connect(),
+    close: () => sink.close(),
+    write: (events, signal) => {
+      seen.push(...events.map(({ event, redelivered }) => [event.data, redelivered] as [unknown, boolean]))
+      return sink.write(events, signal)
+    },
+  }
+  sink.onWrite = async () => {
+    throw new SinkError('SINK_UNAVAILABLE', 'down')
+  }
+  const first = run(remember, { batch: { size: 4, waitMs: 100 } })
+  await first.start()
+  await until('two writes', () => seen.length >= 8)
+  expect(seen.slice(0, 8)).toEqual([
+    ...numbers(4).map((data) => [data, false]),
+    ...numbers(4).map((data) => [data, true]),
+  ])
+  // Given back by the stop, which costs no attempt.
+  await first.stop(1_000)
+  seen.length = 0
+  sink.onWrite = async () => {}
+  await run(remember).start()
+  await until('all', () => sink.written.length === 4)
+  expect(seen).toEqual(numbers(4).map((data) => [data, true]))
+})
+
 describe('a stop', () => {
   test('gives back at once what waits for its sink, and spends no attempt', async () => {
     await lab.publish(5)
@@ -295,6 +326,21 @@ test('a pipeline that can not work waits until it is mended and restarted', asyn
   sink.onConnect = async () => {}
   await pipe.restart(1_000)
   await until('all', () => sink.written.length === 2)
+})
+
+test('one that finds out on writing that it can not work waits as well, and nobody is blamed', async () => {
+  await lab.publish(2)
+  const sink = new ScriptedSink()
+  sink.onWrite = async () => {
+    throw new ConfigurationError('the table has no such column')
+  }
+  const pipe = run(sink, { retry: { attempts: 1 } })
+  await pipe.start()
+  await until('the failure', () => pipe.status.state === 'failed')
+  sink.onWrite = async () => {}
+  await pipe.restart(1_000)
+  await until('all', () => sink.written.length === 2)
+  expect(await lab.letters()).toEqual([])
 })
 
 test('a pause takes nothing more until it is over', async () => {

@@ -6,7 +6,7 @@ import { pause } from '../core/pause.ts'
 import { compose } from '../core/pipeline.ts'
 import type { Log } from '../core/service.ts'
 import type { PipelineObserver, SinkEvent } from '../core/sink.ts'
-import type { StreamLog } from '../core/stream-log.ts'
+import type { Claim, StreamLog } from '../core/stream-log.ts'
 import { HandlerPool } from '../worker/handler-pool.ts'
 import { Worker } from '../worker/worker.ts'
 import type { WorkerOptions } from '../worker/worker-options.ts'
@@ -23,6 +23,8 @@ export interface PipelineSurroundings {
   observer?: PipelineObserver
   /** What every event goes through before the middleware of the pipeline, such as what decrypts it. */
   middleware?: readonly Middleware[]
+  /** What goes on around the way and the writing of a batch, such as what traces its events. */
+  around?: (run: BatchHandler) => BatchHandler
   /** Its consumers' name; unique per process. */
   consumer?: string
 }
@@ -122,11 +124,11 @@ export class SinkPipeline implements PipelineRun {
   }
 
   #begin(): Life {
-    const { name, to, concurrency, writeTimeoutMs, retryDelayMs } = this.#declaration
+    const { name, streams, to, concurrency, writeTimeoutMs, retryDelayMs } = this.#declaration
     const { streams: source, log, observer } = this.#surroundings
     const [stopping, ending] = [new AbortController(), new AbortController()]
     const link = new SinkLink(to, {
-      context: { name, source, log },
+      context: { name, streams, source, log },
       retryDelayMs: retryDelayMs ?? RETRY_DELAY_MS,
       connectTimeoutMs: CONNECT_TIMEOUT_MS,
       onFailure: (error) => this.#failed(error),
@@ -151,10 +153,11 @@ export class SinkPipeline implements PipelineRun {
       ...(this.#surroundings.middleware ?? []),
       ...(this.#declaration.middleware ?? []),
     )
-    return batched(
+    const run = batched(
       (arrive) => middleware(arrive),
       (deliveries) => writer.write(sinkEvents(deliveries)),
     )
+    return this.#surroundings.around?.(run) ?? run
   }
 
   /** Nothing is read before the sink was there once: other instances may reach theirs. */
@@ -226,6 +229,10 @@ function sinkEvents(deliveries: readonly Delivery[]): SinkEvent[] {
     part = before?.entry.position === delivery.entry.position ? part + 1 : 0
     before = delivery
     const { event, stream, position, entry } = delivery
-    return { event, stream, position, part, entry }
+    return { event, stream, position, part, redelivered: isRedelivered(delivery), entry }
   })
 }
+
+/** What is new to the group: a copy of an entry, and what was given back with no attempt spent, are not. */
+const isRedelivered = ({ attempt, copyOf, entry }: Delivery): boolean =>
+  attempt > 1 || copyOf !== undefined || (entry as Claim).origin !== 'new'

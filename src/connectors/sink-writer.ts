@@ -41,8 +41,8 @@ export class SinkWriter {
    * culprit is alone: for one culprit in n, that takes about 2 log₂ n writes. A batch never fails as a whole, since it
    * would be run again one by one then.
    */
-  async write(events: readonly SinkEvent[]): Promise<BatchFaults> {
-    for (;;) {
+  async write(given: readonly SinkEvent[]): Promise<BatchFaults> {
+    for (let events = given; ; events = events.map(asRedelivered)) {
       try {
         await this.#link.ready(this.#options.stopping)
       } catch {
@@ -50,7 +50,7 @@ export class SinkWriter {
       }
       const { faults, error } = await this.#attempt(events)
       if (!error) return faults
-      if (!isOutage(error)) return this.#halve(events, error)
+      if (!isOutage(error)) return this.#halve(events.map(asRedelivered), error)
       if (!this.#options.ending.aborted) this.#link.failed(error)
     }
   }
@@ -109,3 +109,6 @@ export class SinkWriter {
     return count
   }
 }
+
+/** A write that failed may have written some of it. */
+const asRedelivered = (event: SinkEvent): SinkEvent => ({ ...event, redelivered: true })

@@ -11,6 +11,11 @@ export interface SinkEvent<T = unknown> {
   readonly position: string
   /** 0, or where middleware made several events of one entry, which of them this is. */
   readonly part: number
+  /**
+   * Whether a sink of this group may have it already: a write of it failed, or its consumer died, gave it back or ran it
+   * before. What is not redelivered comes for the first time, unless somebody set the group back or deleted it.
+   */
+  readonly redelivered: boolean
   /** What the log holds, as it was written. */
   readonly entry: Entry
 }
@@ -19,6 +24,8 @@ export interface SinkEvent<T = unknown> {
 export interface SinkContext {
   /** The name of the pipeline. */
   readonly name: string
+  /** The streams that the pipeline reads. */
+  readonly streams: readonly string[]
   /** The log that the pipeline reads. */
   readonly source: StreamLog
   readonly log: Log
@@ -57,6 +64,7 @@ export interface Sink {
    *   `RetryLater` and any other error spend one of its attempts
    * @throws SinkError `SINK_UNAVAILABLE` and `SINK_THROTTLED`, and errors of the network or the disk: nothing counts as
    *   written, and all of it is written again when the sink is back; no attempt is spent
+   * @throws ConfigurationError as `connect`; nothing counts as written
    * @throws anything else: some event is at fault, so the batch is halved again and again until each culprit is alone
    */
   write(events: readonly SinkEvent[], signal: AbortSignal): Promise<BatchFaults | void>

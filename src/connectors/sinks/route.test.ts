@@ -38,6 +38,7 @@ const events = (...types: string[]): SinkEvent[] =>
       stream: 's',
       position: `${data}-0`,
       part: 0,
+      redelivered: false,
       entry: { position: `${data}-0`, fields: [] },
     }
   })
