@@ -17,10 +17,17 @@ export interface GroupLifecycle {
    * position after which to read; one beyond the end is the end. Answers whether it was not there before; one that is
    * there stays as it is.
    *
-   * @throws MillraceError `UNKNOWN_STREAM`: publishing to a stream creates it. `CONFIGURATION_INVALID` for a start that
-   *   is none
+   * With `createStream` the stream is created as well, empty, where there is none: before anybody publishes, for what
+   * watches a group from the start.
+   *
+   * @throws MillraceError `UNKNOWN_STREAM`, unless with `createStream`: publishing to a stream creates it.
+   *   `CONFIGURATION_INVALID` for a start that is none
    */
-  create(stream: string, group: string, options: Operator & { start?: string }): Promise<boolean>
+  create(
+    stream: string,
+    group: string,
+    options: Operator & { start?: string; createStream?: boolean },
+  ): Promise<boolean>
 
   /**
    * Destroys a group with all that it has: its place, what is pending, what waits for its retry, what was redriven to it,

@@ -45,6 +45,7 @@ function addCreate(group: Command, { io }: CommandContext): void {
       'start for all that is there, end for what comes from now on, or a position',
       'start',
     )
+    .option('--create-stream', 'create the stream as well, empty, where there is none')
     .addOption(jsonOption('an object with `created`'))
   onRedis(byOperator(create))
     .addHelpText('after', examples('millrace group create user:events mailer --start end'))

@@ -6,6 +6,7 @@ import type { RedisFlags } from '../with-redis.ts'
 
 export interface GroupCreateFlags extends RedisFlags, JsonFlags, OperatorFlags {
   start: string
+  createStream?: boolean
 }
 
 /** What the words of this command are called by Redis. */
@@ -23,7 +24,9 @@ export const groupCreateCommand = (
     flags,
     async ({ operations }) => {
       const start = STARTS[flags.start] ?? flags.start
-      const created = await operations.lifecycle.create(stream, group, { ...operatorOf(flags), start })
+      const { createStream = false } = flags
+      const options = { ...operatorOf(flags), start, createStream }
+      const created = await operations.lifecycle.create(stream, group, options)
       if (flags.json) return printJson(io, { stream, group, created })
       const what = `the group ${JSON.stringify(group)} on ${JSON.stringify(stream)}`
       await print(io, created ? `created ${what}` : `${what} was there already, and stays as it is`)

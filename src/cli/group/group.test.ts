@@ -89,6 +89,12 @@ describe('group create', () => {
     ])
   })
 
+  it('makes the stream as well where it is told to', async () => {
+    const args = ['group', 'create', 'not-yet', 'g', '--create-stream']
+    expect(await millrace(args)).toMatchObject({ code: EXIT.ok, out: 'created the group "g" on "not-yet"\n' })
+    expect((await millrace(['group', 'ls', 'not-yet', '--json'])).json).toMatchObject([{ group: 'g' }])
+  })
+
   it('refuses a place that is none, and a stream that is not there', async () => {
     expect((await millrace(['group', 'create', 'orders', 'g', '--start', 'noon'])).code).toBe(EXIT.usage)
     expect((await millrace(['group', 'create', 'nowhere', 'g'])).code).toBe(EXIT.notFound)

@@ -13,20 +13,25 @@ import { Script } from '../script.ts'
 /**
  * Creates a group. Nothing of an earlier one of its name may count for it, and where a low-water mark was recorded it
  * moves as well; without one the group may be that of other software, and stays so.
- * KEYS: stream, state, retry, heartbeats, actions. ARGV[6]: `0`, `$` or the last entry not to be read.
+ * KEYS: stream, state, retry, heartbeats, actions. ARGV[6]: `0`, `$` or the last entry not to be read; ARGV[7]: 1 to
+ * create the stream as well, empty, where there is none.
  * Answers 1 when it was not there.
  */
 export const createScript = new Script<Refusal | 0 | 1>(`
 ${COMPARE}${FIELD}${WRONG_TYPE}${HAS_GROUP}${recordFrom(2)}
 local wrong = wrong_type(KEYS[1], 'stream') or wrong_type(KEYS[2], 'hash') or wrong_type(KEYS[5], 'stream')
 if wrong then return wrong end
-if redis.call('EXISTS', KEYS[1]) == 0 then return 'unknown-stream' end
-if has_group(KEYS[1], ARGV[1]) then return 0 end
-local info = redis.call('XINFO', 'STREAM', KEYS[1])
+local info = { 'last-generated-id', '0-0', 'entries-added', 0 }
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  if has_group(KEYS[1], ARGV[1]) then return 0 end
+  info = redis.call('XINFO', 'STREAM', KEYS[1])
+elseif ARGV[7] ~= '1' then
+  return 'unknown-stream'
+end
 local last = field(info, 'last-generated-id')
 local start = ARGV[6] == '0' and '0-0' or ARGV[6] == '$' and last or ARGV[6]
 if less(last, start) then start = last end
-redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[1], start)
+redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[1], start, 'MKSTREAM')
 redis.call('DEL', KEYS[3], KEYS[4])
 if redis.call('HEXISTS', KEYS[2], 'low') == 1 then
   redis.call('HSET', KEYS[2], 'low', start, 'added', field(info, 'entries-added') or 0)

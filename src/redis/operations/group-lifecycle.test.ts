@@ -35,6 +35,26 @@ describe('creating a group', () => {
     expect(await lab.keys()).toEqual([lab.stream, actionsKey(lab.stream)].sort())
   })
 
+  test('creates the stream as well where it is told to, once, and what is published later comes', async () => {
+    const make = () => lifecycle.create(lab.stream, 'group', { ...ada, createStream: true })
+    expect(await Promise.all([make(), make()])).toEqual([true, false])
+    expect(await groups()).toEqual([['group', '0-0']])
+    const entries = await lab.append(2)
+    const claims = await lab.claimCount(await lab.join(), 2)
+    expect(claims).toMatchObject(entries.map((position) => ({ position, attempt: 1 })))
+    expect(await make()).toBe(false)
+    expect(await lab.send('XLEN', lab.stream)).toBe(2)
+  })
+
+  test('creates no stream in the place of another key', async () => {
+    await lab.send('SET', lab.stream, 'text')
+    const wrong = lifecycle.create(lab.stream, 'group', { ...ada, createStream: true })
+    expect(await failureOf(wrong)).toMatchObject({ code: 'UNKNOWN_STREAM' })
+    expect(await lab.send('GET', lab.stream)).toBe('text')
+    const letters = lifecycle.create(deadLetterKey(lab.stream), 'group', { ...ada, createStream: true })
+    expect(await failureOf(letters)).toMatchObject({ code: 'NAME_INVALID' })
+  })
+
   test('counts nothing for it that an earlier one of its name left, and its consumers get all of it', async () => {
     const consumer = await lab.join()
     const entries = await lab.append(3)

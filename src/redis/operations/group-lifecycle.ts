@@ -4,6 +4,7 @@ import type { GroupDeletion, GroupLifecycle } from '../../core/group-lifecycle.t
 import { DEFAULT_MIN_IDLE_MS } from '../../core/group-members.ts'
 import { checkName } from '../../core/names.ts'
 import { isEntryId, plainPosition } from '../../core/position.ts'
+import { isReservedName } from '../../core/reserved-names.ts'
 import { actionsKey, recordArguments } from './action-record.ts'
 import type { Connection } from '../connection.ts'
 import { createScript, deleteScript } from './group-lifecycle-scripts.ts'
@@ -29,13 +30,19 @@ export class RedisGroupLifecycle implements GroupLifecycle {
     this.#connection = connection
   }
 
-  async create(stream: string, group: string, options: Operator & { start?: string }): Promise<boolean> {
+  async create(
+    stream: string,
+    group: string,
+    options: Operator & { start?: string; createStream?: boolean },
+  ): Promise<boolean> {
     checkGroup(stream, group)
-    const { start = '0' } = options
+    const { start = '0', createStream = false } = options
+    if (createStream && isReservedName(stream)) throw reserved()
     if (start !== '0' && start !== '$' && !isEntryId(start)) throw noStart(start)
     const { state, retry, heartbeats } = groupKeys(stream, group)
     const keys = [stream, state, retry, heartbeats, actionsKey(stream)]
-    const args = [group, ...recordArguments(options, stream), isEntryId(start) ? plainPosition(start) : start]
+    const place = isEntryId(start) ? plainPosition(start) : start
+    const args = [group, ...recordArguments(options, stream), place, createStream ? '1' : '0']
     const call = createScript.run(this.#connection, keys, args)
     return accept({ stream, group }, await call.catch(refuse(stream))) === 1
   }
@@ -84,6 +91,11 @@ const noStart = (start: unknown): InvalidError => {
     { path: 'start', message },
   ])
 }
+
+const reserved = (): InvalidError =>
+  new InvalidError('NAME_INVALID', 'the stream can not be created', [
+    { path: 'stream', message: 'is a name that Millrace keeps for itself' },
+  ])
 
 const busy = (group: string, live: readonly string[]): MillraceError =>
   new MillraceError(
