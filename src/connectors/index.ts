@@ -21,6 +21,8 @@ export {
 } from './pipeline.ts'
 export type { PipelineFailure, PipelineRun, PipelineState, PipelineStatus } from './pipeline-run.ts'
 export { pipelineRun } from './run-pipeline.ts'
+export type { ColumnPath } from './sinks/postgres/columns.ts'
+export { postgresSink, type PostgresSinkOptions } from './sinks/postgres.ts'
 export { routeSink } from './sinks/route.ts'
 export { streamSink, type StreamSinkOptions } from './sinks/stream.ts'
 export { verifyWebhook, webhookSink, type WebhookSinkOptions } from './sinks/webhook.ts'

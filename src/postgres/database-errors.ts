@@ -23,7 +23,7 @@ const ADVICE: Readonly<Record<string, string>> = {
 }
 
 /** The SQLSTATE of an error or of what lies under it, however often it was wrapped; `''` when there is none. */
-function sqlStateOf(error: unknown): string {
+export function sqlStateOf(error: unknown): string {
   for (let depth = 0, at = error; at instanceof Error && depth < MAX_DEPTH; depth++, at = at.cause) {
     const { code } = at as { code?: unknown }
     if (typeof code === 'string' && isSqlState(code)) return code

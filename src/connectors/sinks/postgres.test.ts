@@ -1,0 +1,216 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { until } from '../../../test/support/until.ts'
+import { usePostgres } from '../../../test/support/use-postgres.ts'
+import { useProxy } from '../../../test/support/use-proxy.ts'
+import { Lab } from '../../../test/support/worker-lab.ts'
+import { noLog } from '../../core/service.ts'
+import { createTestDatabase, queryOnce } from '../../postgres/test-database.ts'
+import { MemoryStreamLog } from '../../testing/memory-log.ts'
+import { pipeline, type SinkPipelineDeclaration, type SinkPipelineOptions } from '../pipeline.ts'
+import { SinkPipeline } from '../sink-pipeline.ts'
+import { postgresSink, type PostgresSinkOptions } from './postgres.ts'
+
+const server = usePostgres()
+const proxy = useProxy(server)
+let lab: Lab
+let url: string
+let runs: SinkPipeline[]
+
+beforeEach(async () => {
+  lab = new Lab(new MemoryStreamLog())
+  runs = []
+  url = await createTestDatabase(server.url)
+  await ask('CREATE TABLE facts (n int UNIQUE, at timestamptz, kind text, raw jsonb, tenant text)')
+})
+afterEach(async () => {
+  for (const run of runs) await run.stop(2_000)
+  await lab.close()
+})
+
+const ask = <Row extends object>(text: string) => queryOnce<Row>(url, text)
+const COLUMNS = { n: 'data', at: 'time', kind: 'type', raw: 'data', tenant: 'headers.tenant' } as const
+
+async function run(
+  options: Partial<PostgresSinkOptions> = {},
+  more: Partial<SinkPipelineOptions> = {},
+): Promise<SinkPipeline> {
+  const to = postgresSink({ url, table: 'facts', columns: COLUMNS, ...options })
+  const declared = pipeline('facts', {
+    from: lab.stream,
+    to,
+    retryDelayMs: 20,
+    ...more,
+  }) as SinkPipelineDeclaration
+  const one = new SinkPipeline(declared, { streams: lab.log, log: noLog })
+  runs.push(one)
+  await one.start()
+  return one
+}
+
+const numbers = async () => (await ask<{ n: number }>('SELECT n FROM facts ORDER BY n')).map(({ n }) => n)
+const upTo = (count: number) => Array.from({ length: count }, (_, number) => number)
+
+test('events become rows of the types of the table', async () => {
+  const [position] = await lab.publish(1, () => [
+    'type',
+    'measured',
+    'data',
+    '{"device":"a","v":[1,2],"when":"2026-01-28T10:00:00+02:00","n":"7"}',
+    'tenant',
+    'acme',
+    'partitionkey',
+    'k',
+  ])
+  await ask('CREATE SCHEMA "odd one"')
+  await ask(`CREATE TABLE "odd one"."a table" (id text, "a ""column" text, v int[], at timestamptz, n numeric, key text,
+    source text, stream text, tenant text, part jsonb, missing text, serial bigint GENERATED ALWAYS AS IDENTITY)`)
+  const columns = {
+    id: 'id',
+    'a "column': 'data.device',
+    v: 'data.v',
+    at: 'data.when',
+    n: 'data.n',
+    key: 'key',
+    source: 'source',
+    stream: 'stream',
+    tenant: 'headers.tenant',
+    part: 'data',
+    missing: 'data.__proto__.x',
+  } as const
+  const pipe = await run({ table: 'odd one.a table', columns })
+  await until('the row', () => pipe.status.written === 1)
+  const [row] = await ask('SELECT *, at::text AS at FROM "odd one"."a table"')
+  expect(row).toMatchObject({
+    id: position,
+    'a "column': 'a',
+    v: [1, 2],
+    n: '7',
+    key: 'k',
+    source: lab.stream,
+    stream: lab.stream,
+    tenant: 'acme',
+    part: { device: 'a' },
+    missing: null,
+    serial: '1',
+  })
+  expect(new Date((row as { at: string }).at).toISOString()).toBe('2026-01-28T08:00:00.000Z')
+})
+
+test('a bad row is halved out of its batch, and the others stand once', async () => {
+  await ask('ALTER TABLE facts ADD CONSTRAINT no_seven CHECK (n <> 7)')
+  await lab.publish(200, (number) => ['type', 't', 'data', number === 100 ? '"a\\u0000b"' : String(number)])
+  const pipe = await run({}, { retry: { attempts: 2, delayMs: 1 }, batch: { size: 200, waitMs: 100 } })
+  await until('the letters', async () => (await lab.letters()).length === 2)
+  await until('the rows', () => pipe.status.written === 198)
+  expect(await numbers()).toEqual(upTo(200).filter((n) => n !== 7 && n !== 100))
+  const reasons = (await lab.letters()).map((letter) => [
+    letter['deadletter-error'],
+    letter['deadletter-reason'],
+  ])
+  expect(reasons).toContainEqual(['SINK_REFUSED', expect.stringMatching(/no_seven/)])
+})
+
+test('a reply that was lost, and a group that begins anew, write no row twice', async () => {
+  await ask('ALTER TABLE facts DROP CONSTRAINT facts_n_key')
+  await lab.publish(300)
+  const through = new URL(url)
+  through.port = String(proxy.port)
+  let dropped = 0
+  const first = await run({ url: through.href })
+  await until('some rows', () => first.status.written > 0)
+  await first.stop(2_000)
+  const losing = proxy.dropReplies((bytes) => bytes.includes('millrace_sink_ledger'))
+  const again = await run({ url: through.href }, { group: 'another' })
+  await until('a lost reply', () => (dropped = losing.count) > 0)
+  proxy.pass()
+  await until('all', () => again.status.written === 300)
+  expect(await numbers()).toEqual(upTo(300))
+  expect(dropped).toBeGreaterThan(0)
+})
+
+test('with a key a row takes the place of an earlier one, also within a batch', async () => {
+  await ask('CREATE TABLE states (device text PRIMARY KEY, v int, kind text)')
+  await lab.publish(50, (n) => [
+    'type',
+    't',
+    'data',
+    JSON.stringify({ device: `d${n % 3}`, v: n }),
+    'partitionkey',
+    `${n % 3}`,
+  ])
+  const columns = { device: 'data.device', v: 'data.v', kind: 'type' } as const
+  const pipe = await run({ table: 'states', columns, key: ['device'] }, { batch: { size: 20, waitMs: 20 } })
+  await until('all', () => pipe.status.written === 50)
+  expect(await ask('SELECT device, v FROM states ORDER BY device')).toEqual([
+    { device: 'd0', v: 48 },
+    { device: 'd1', v: 49 },
+    { device: 'd2', v: 47 },
+  ])
+})
+
+describe('a table that is not as it should be is told at once, and nothing is a dead letter:', () => {
+  test.each<[string, Partial<PostgresSinkOptions>, RegExp]>([
+    ['no such table', { table: 'nowhere' }, /relation "nowhere" does not exist/],
+    ['no such column', { columns: { nothing: 'id' } }, /column .*nothing.* does not exist/],
+    ['no unique key', { key: ['kind'] }, /no unique or exclusion constraint/],
+  ])('%s', async (_, options, message) => {
+    await lab.publish(1)
+    const pipe = await run(options)
+    await until('the refusal', () => pipe.status.state === 'failed')
+    expect(pipe.status.lastError?.message).toMatch(message)
+    expect(await lab.letters()).toEqual([])
+  })
+
+  test('it is dropped while it is written to', async () => {
+    await lab.publish(1)
+    const pipe = await run()
+    await until('a row', () => pipe.status.written === 1)
+    await ask('ALTER TABLE facts RENAME TO other')
+    await lab.publish(2)
+    await until('the refusal', () => pipe.status.state === 'failed')
+    await ask('ALTER TABLE other RENAME TO facts')
+    await ask('DELETE FROM facts')
+    await pipe.restart(1_000)
+    await until('the others', async () => (await numbers()).length === 2)
+    expect(await lab.letters()).toEqual([])
+  })
+})
+
+test('a database that is away is waited for', async () => {
+  const through = new URL(url)
+  through.port = String(proxy.port)
+  await lab.publish(10)
+  const pipe = await run({ url: through.href })
+  await until('all', () => pipe.status.written === 10)
+  proxy.swallow('both')
+  proxy.cut()
+  await lab.publish(5, (number) => ['type', 't', 'data', String(100 + number)])
+  proxy.pass()
+  await until('the others', async () => (await numbers()).length === 15)
+  expect(await lab.letters()).toEqual([])
+})
+
+test('two instances share a stream, and every row stands once', async () => {
+  await ask('ALTER TABLE facts DROP CONSTRAINT facts_n_key')
+  const both = [await run({ concurrency: 2 }), await run({ concurrency: 2 })]
+  await lab.publish(2_000)
+  await until('all', () => both.reduce((sum, { status }) => sum + status.written, 0) >= 2_000)
+  expect(await numbers()).toEqual(upTo(2_000))
+})
+
+test('every mistake is told where it is declared', () => {
+  const wrong = {
+    url: 'mysql://x',
+    table: 'a.b.c',
+    columns: { a: 'data..b', b: 'nothing' as never },
+    key: ['c'],
+    rememberMs: 0,
+  }
+  expect(() => postgresSink(wrong as PostgresSinkOptions)).toThrow(
+    expect.objectContaining({
+      issues: ['url', 'table', 'columns.a', 'columns.b', 'key', 'rememberMs'].map((path) =>
+        expect.objectContaining({ path }),
+      ),
+    }),
+  )
+})

@@ -1,0 +1,86 @@
+import { Database } from '../database.ts'
+import { isConflict } from '../database-errors.ts'
+import { migrate } from '../migrations.ts'
+import { sinkLedger } from '../migrations/sink-ledger.ts'
+import type { TlsSource } from '../../core/tls.ts'
+import { pruneStatement, writeStatement, type TableShape } from './statement.ts'
+
+export interface TableWriterOptions extends TableShape {
+  url: string
+  tls?: TlsSource | undefined
+  /** Under which name written rows are remembered. */
+  pipeline: string
+  /** How long they are, in ms. */
+  rememberMs: number
+  maxConnections: number
+  onError(error: Error): void
+}
+
+/** A row, and what it is known by. */
+export interface TableRow {
+  readonly identity: string
+  /** By column. Null where a later row of the same key takes its place. */
+  readonly values: Readonly<Record<string, unknown>> | null
+}
+
+const HOUR_MS = 3_600_000
+/** Two writes that got in each other's way are made again, this often. */
+const MAX_CONFLICTS = 5
+
+/** Writes rows to a table, each once: with the row its identity is written, in one transaction. */
+export class TableWriter {
+  readonly #options: TableWriterOptions
+  readonly #database: Database
+  readonly #statement: string
+  #prunedAt = performance.now()
+  #pruning: Promise<unknown> = Promise.resolve()
+
+  /** @throws MillraceError `CONFIGURATION_INVALID` for a URL that is none */
+  constructor(options: TableWriterOptions) {
+    const { url, tls, onError, maxConnections } = options
+    this.#options = options
+    this.#database = new Database({ url, tls, onError, maxConnections })
+    this.#statement = writeStatement(options)
+  }
+
+  /**
+   * Makes the ledger where there is none, and lets PostgreSQL plan a write: it knows whether table, columns, key and
+   * rights are there.
+   *
+   * @throws MillraceError `DATABASE_UNAVAILABLE`, with what PostgreSQL said as its cause
+   */
+  async open(): Promise<void> {
+    await migrate(this.#database, [sinkLedger])
+    await this.#database.query(`EXPLAIN ${this.#statement}`, [this.#options.pipeline, [], '[]'])
+  }
+
+  /** In one step; rows that were written before are left out. @throws MillraceError as `open` */
+  async write(rows: readonly TableRow[]): Promise<void> {
+    const identities = rows.map(({ identity }) => identity)
+    const values = JSON.stringify(rows.map((row) => row.values))
+    for (let conflicts = 0; ; conflicts++) {
+      try {
+        await this.#database.query(this.#statement, [this.#options.pipeline, identities, values])
+        break
+      } catch (error) {
+        if (!isConflict(error) || conflicts === MAX_CONFLICTS) throw error
+      }
+    }
+    this.#prune()
+  }
+
+  async close(): Promise<void> {
+    await this.#pruning
+    await this.#database.close()
+  }
+
+  /** Each hour, beside the writes; what fails is done an hour later. */
+  #prune(): void {
+    if (performance.now() - this.#prunedAt < HOUR_MS) return
+    this.#prunedAt = performance.now()
+    const { pipeline, rememberMs, onError } = this.#options
+    this.#pruning = this.#database
+      .query(pruneStatement, [pipeline, new Date(Date.now() - rememberMs)])
+      .catch(onError)
+  }
+}
