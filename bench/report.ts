@@ -1,8 +1,10 @@
+import type { AuditDelay, Percentiles } from './audit-delay/measure.ts'
 import { BESIDE, type HttpSpeed, type RouteSpeed } from './http/measure.ts'
 import type { Memory } from './memory.ts'
 import type { Speed } from './race.ts'
 import { TOGETHER, type RpcSpeed } from './rpc/measure.ts'
 import type { Scenario } from './scenarios.ts'
+import { CONNECTIONS, type UserSpeed } from './users/measure.ts'
 
 export const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 })
 
@@ -91,6 +93,25 @@ function routeRows(
       `   Millrace is ${(own / other).toFixed(2)} x that` +
       against(own / other, '>=', 0.6, String),
   ]
+}
+
+/** What comes of a request that changes PostgreSQL and publishes, to the end. */
+export const usersTable = ({ perSecond, p50, p95, settledSeconds }: UserSpeed): string =>
+  [
+    `POST /api/users, ${CONNECTIONS} connections: the service with the roles api and worker, each user with its event, delivered and audited`,
+    `  ${whole.format(perSecond)} users/s${against(perSecond, '>=', 1_000, whole.format)}`,
+    `  p50 ${p50.toFixed(0)} ms, p95 ${p95.toFixed(0)} ms${against(p95, '<', 120, (ms) => `${ms} ms`)}`,
+    `  after the last answer ${settledSeconds.toFixed(2)} s until the last event was processed and its row stood`,
+  ].join('\n')
+
+/** How long an event takes to the audit trail of a service at rest. */
+export function auditDelayTable({ row, processed }: AuditDelay): string {
+  const ms = ({ p50, p95 }: Percentiles) => `p50 ${p50.toFixed(1).padStart(5)} ms, p95 ${p95.toFixed(1)} ms`
+  return [
+    'From POST /api/events/chat to the audit trail, the service at rest',
+    `  row can be read      ${ms(row)}${against(row.p50, '<', 50, (aim) => `${aim} ms`)}`,
+    `  row says processed   ${ms(processed)}`,
+  ].join('\n')
 }
 
 /** The aim, and whether it was met. */

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { z } from 'zod'
 import { defineApp, route, type App } from '../src/app/app.ts'
@@ -213,6 +214,19 @@ describe('what a handler does', () => {
     // Waits for whoever has the table still.
     await database!.query('ALTER TABLE tries ADD COLUMN more int')
     expect(await database!.query('SELECT n FROM tries')).toEqual([])
+  })
+
+  it('has the time that its route gives it, more or less than others', async () => {
+    const waits = (line: `GET /${string}`, timeoutMs: number, ms: number) =>
+      route(line, { ...nothing, timeoutMs }, async ({ signal }) => {
+        await sleep(ms, undefined, { signal }).catch(() => {})
+        return { status: 200, body: { aborted: signal.aborted } }
+      })
+    const routes = [waits('GET /longer', 60_000, 700), waits('GET /shorter', 50, 60_000)]
+    await start({ routes }, { REQUEST_TIMEOUT_MS: '300', ROLES: 'api' })
+    expect(await send('GET', '/longer')).toMatchObject({ status: 200, body: { aborted: false } })
+    const { status, body } = await send('GET', '/shorter')
+    expect([status, body['detail']]).toEqual([504, expect.stringContaining('within 50 ms')])
   })
 
   it('is answered as what it throws: a problem, an event at fault, or a fault of ours that tells nothing', async () => {

@@ -1,3 +1,8 @@
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, it } from 'vitest'
 import app from '../examples/app.ts'
 import { observed } from '../examples/weather/observations.ts'
@@ -8,7 +13,7 @@ import { startTestRedis } from '../src/engines/test-servers.ts'
 import { responder } from '../src/rpc/declare-responder.ts'
 import { echo } from './support/rpc-lab.ts'
 import { RunningService } from './support/running-service.ts'
-import { ServiceProcess } from './support/service-process.ts'
+import { ServiceProcess, spawnMillrace } from './support/service-process.ts'
 import { until } from './support/until.ts'
 import { useRedis } from './support/use-redis.ts'
 import { toObject } from './support/worker-lab.ts'
@@ -132,14 +137,35 @@ describe('a request for the weather', () => {
     expect(await admin.send(['EXISTS', 'weather-requests'])).toBe(0)
   })
 
-  it('is 504 where no proxy answers in the time that is configured', async () => {
-    const ingress = await launch('ingress', { WEATHER_TIMEOUT_MS: '200' })
+  it('is 504 where no proxy answers in the time that is configured, also where the service has less', async () => {
+    const ingress = await launch('ingress', { WEATHER_TIMEOUT_MS: '200', REQUEST_TIMEOUT_MS: '100' })
     const proxy = await launch('proxy')
     await until('an answer', async () => (await ask(ingress, 'Seattle')).status === 200)
     expect(await proxy.end()).toBe(0)
     const answer = await ask(ingress, 'Seattle')
     expect(answer).toMatchObject({ status: 504, body: { code: 'RPC_TIMEOUT' } })
     await until('an empty stream', async () => (await admin.send(['XLEN', 'weather-requests'])) === 0)
+  })
+
+  it('ends the start where its time-out is no number, wherever that is set', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'millrace-weather-'))
+    const app = fileURLToPath(new URL('../examples/app.ts', import.meta.url))
+    const refused = async (env: NodeJS.ProcessEnv) => {
+      const child = spawnMillrace(['serve', '--app', app], { REDIS_URL: redis.url, ...env }, folder)
+      let output = ''
+      child.stderr!.on('data', (bytes) => (output += String(bytes)))
+      const [code] = (await once(child, 'close')) as [number]
+      return { code, output }
+    }
+    try {
+      const { code, output } = await refused({ WEATHER_TIMEOUT_MS: '30s' })
+      expect(output).toContain('WEATHER_TIMEOUT_MS: holds "30s", which must be a whole number')
+      expect(code).toBe(1)
+      writeFileSync(join(folder, '.env'), 'WEATHER_TIMEOUT_MS=0')
+      expect((await refused({})).output).toContain('holds "0", which must be at least 1')
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
   })
 
   it('is 503 while the circuit is open, and where nobody asks', async () => {

@@ -20,6 +20,7 @@ const send = route(
     summary: 'Sends a chat message',
     tag: 'Events',
     body: ChatMessage,
+    idempotent: true,
     answers: { 201: z.object({ success: z.literal(true), chat: ChatMessage, messageId: z.string() }) },
   },
   async ({ body }, { publish }) => {

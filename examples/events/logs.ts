@@ -17,6 +17,7 @@ const write = route(
     summary: 'Writes a line of a log',
     tag: 'Events',
     body: LogLine,
+    idempotent: true,
     answers: { 201: z.object({ success: z.literal(true), log: LogLine, messageId: z.string() }) },
   },
   async ({ body }, { publish }) => {

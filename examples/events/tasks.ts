@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { counter, handle, route, stream } from 'millrace'
 import { z } from 'zod'
 
@@ -35,11 +34,12 @@ const create = route(
     summary: 'Creates a task',
     tag,
     body: NewTask,
+    idempotent: true,
     answers: { 201: z.object({ success, task: Task, messageId: z.string() }) },
   },
-  async ({ body }, { publish }) => {
-    const task = { id: randomUUID(), ...body }
-    const messageId = await publish(tasks, 'task.created', task, { key: task.id })
+  async ({ body, requestId: id }, { publish }) => {
+    const task = { id, ...body }
+    const messageId = await publish(tasks, 'task.created', task, { key: id })
     return { status: 201, body: { success: true, task, messageId } }
   },
 )
@@ -51,6 +51,7 @@ const complete = route(
     tag,
     params: z.object({ id: TaskId }),
     body: Completion,
+    idempotent: true,
     answers: { 201: z.object({ success, task: CompletedTask, messageId: z.string() }) },
   },
   async ({ params: { id }, body }, { publish }) => {

@@ -18,7 +18,7 @@ const Fact = Published.extend({ eventId: z.uuid() })
 
 const create = route(
   'POST /api/users',
-  { summary: 'Creates a user', tag, body: NewUser, answers: { 201: Fact } },
+  { summary: 'Creates a user', tag, body: NewUser, idempotent: true, answers: { 201: Fact } },
   async ({ body, signal }, { transaction, published }) => {
     const { user, eventId } = await transaction(
       async (tx) => {

@@ -1,5 +1,6 @@
 import { rpc } from 'millrace/rpc'
 import { z } from 'zod'
+import { settings } from './settings.ts'
 
 const Place = z
   .object({
@@ -42,6 +43,6 @@ export const weather = rpc('weather', {
   replies: 'weather-responses',
   request: Place,
   reply: Forecast,
-  // Without a reply in that time the answer is 504; `REQUEST_TIMEOUT_MS` of the service ends a request too.
-  timeout: Number(process.env['WEATHER_TIMEOUT_MS'] ?? 30_000),
+  // Without a reply in that time the answer is 504.
+  timeout: settings.WEATHER_TIMEOUT_MS,
 })

@@ -1,6 +1,8 @@
+import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import type { Weather } from './weather.ts'
 
 /** One row of the file: a day in a city; degrees Celsius and metres per second. */
@@ -30,10 +32,16 @@ export async function observed(city: string, date: Date): Promise<Weather | unde
 
 /** By city and day of the year; later years stand below earlier ones, and win. */
 async function readDays(): Promise<Map<string, Day>> {
-  const main = createRequire(import.meta.url).resolve('vega-datasets')
-  const text = await readFile(join(main, '../../data/weather.csv'), 'utf8')
+  const text = await readFile(fileOfDays(), 'utf8')
   const [, ...lines] = text.trim().split('\n')
   return new Map(lines.map(readDay).map((day) => [keyOf(day.city, day.date), day]))
+}
+
+/** The build puts it beside this module: where the built app runs, packages for development need not be there. */
+function fileOfDays(): string {
+  const beside = fileURLToPath(new URL('weather.csv', import.meta.url))
+  if (existsSync(beside)) return beside
+  return join(createRequire(import.meta.url).resolve('vega-datasets'), '../../data/weather.csv')
 }
 
 /** `location,date,precipitation,temp_max,temp_min,wind,weather`; nothing in the file is quoted. */

@@ -1,10 +1,13 @@
 import { route } from 'millrace'
 import { z } from 'zod'
 import { weather } from './contract.ts'
+import { settings } from './settings.ts'
 import { simulated } from './simulation.ts'
 
 const SAMPLE_DAYS = 5
 const DAY_MS = 86_400_000
+/** For what comes before the request and after its reply. */
+const MARGIN_MS = 5_000
 
 const forecast = route(
   'POST /WeatherForecast/city',
@@ -12,6 +15,8 @@ const forecast = route(
     summary: 'The weather of a city, as a proxy answers it',
     tag: 'Weather',
     body: weather.request,
+    // Longer than the forecast itself may take: the answer 504 then says that no proxy replied.
+    timeoutMs: settings.WEATHER_TIMEOUT_MS + MARGIN_MS,
     answers: { 200: weather.reply },
   },
   // Not cancelled by the signal of the request: a service that stops waits for the replies that are on their way.

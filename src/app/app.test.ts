@@ -32,6 +32,16 @@ test('an app has the streams and groups that it declares', () => {
   })
 })
 
+test.each([
+  ['a function', () => ({})],
+  ['a list', []],
+  ['a promise', Promise.resolve({})],
+  ['a number', 5],
+  ['nothing', null],
+])('what is no app at all is none that does nothing: %s', (_what, app) => {
+  expect(() => defineApp(app as never)).toThrow('it must be an object of lists')
+})
+
 test('a metric is declared once', () => {
   const signups = () => counter({ name: 'signups_total', help: 'Users who signed up.' })
   expect(defineApp({ metrics: [signups()] }).metrics).toHaveLength(1)

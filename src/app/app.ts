@@ -110,6 +110,9 @@ const PARTS: readonly string[] = [
 
 /** No compiler looks at an app module in JavaScript: a part by another name would be left out without a word. */
 function partIssues(app: Readonly<Record<string, unknown>>): Issue[] {
+  // A function, a list or a promise has none of these parts, and would be an app that does nothing.
+  if (typeof app !== 'object' || app === null || Array.isArray(app) || typeof app['then'] === 'function')
+    return [{ path: '', message: 'it must be an object of lists, such as what defineApp answers' }]
   return Object.entries(app).flatMap(([path, part]) => {
     if (!PARTS.includes(path)) return [{ path, message: `is no part of an app; wanted: ${PARTS.join(', ')}` }]
     return part === undefined || isList(part) ? [] : [{ path, message: 'must be a list of declarations' }]

@@ -93,6 +93,21 @@ describe('a route', () => {
     ])
   })
 
+  it('refuses to be idempotent where that means nothing, and impossible time limits', () => {
+    const headers = z.object({ 'idempotency-key': z.string() })
+    const declare = (line: string, more: object) => () =>
+      route(line as never, { summary: 'A', answers, ...more } as never, (() => {}) as never)
+    expect(issuesOf(declare('GET /a', { idempotent: true }))).toEqual(['idempotent'])
+    expect(issuesOf(declare('POST /a', { idempotent: 'yes', timeoutMs: 0 }))).toEqual([
+      'idempotent',
+      'timeoutMs',
+    ])
+    expect(issuesOf(declare('POST /a', { idempotent: true, headers }))).toEqual(['headers'])
+    for (const timeoutMs of [1.5, '7', -1, NaN, 3_600_001])
+      expect(issuesOf(declare('POST /a', { timeoutMs }))).toEqual(['timeoutMs'])
+    expect(declare('POST /a', { idempotent: true, timeoutMs: 3_600_000 })).not.toThrow()
+  })
+
   it.each([
     'GET /a/',
     'GET a',

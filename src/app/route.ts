@@ -31,6 +31,15 @@ export interface RouteOptions<
   /** Of a body in JSON, no larger than `MAX_BODY_BYTES`. Without it no body is read. */
   body?: B
   /**
+   * Takes an `Idempotency-Key`, for 10 minutes (off): a repeat gets the same answer and does nothing; 409 while the first
+   * runs, 422 for another request under the key. Where the first failed, or its process died, a repeat runs again, and what
+   * was published by `publish` or committed by `transaction` stays as it is. So a handler has to take the same steps in the
+   * same order, make what it publishes of the request alone (`requestId` for a new id), and answer JSON from transactions.
+   */
+  idempotent?: boolean
+  /** How long a request may take before it is answered with 504, in ms (`REQUEST_TIMEOUT_MS`); at most an hour. */
+  timeoutMs?: number
+  /**
    * The successful ones: the types of what the handler answers, and the documentation, with the description and the
    * example that a schema has. What the handler answers is not checked against them.
    */
@@ -91,7 +100,11 @@ export function route<
   ) => Promise<AnswerOf<NoInfer<A>>>,
 ): RouteDeclaration {
   const parsed = parseLine(line)
-  const issues = [...parsed.issues, ...optionIssues(options, parsed.names)]
+  const issues = [
+    ...parsed.issues,
+    ...optionIssues(options, parsed.names),
+    ...runIssues(options, parsed.method),
+  ]
   if (typeof handle !== 'function') issues.push({ path: 'handle', message: 'must be a function' })
   if (issues.length > 0)
     throw new InvalidError(
@@ -100,7 +113,17 @@ export function route<
       issues,
     )
   const { method, path, names } = parsed
-  const { summary, tag = 'App', params, query, headers, body, answers } = options
+  const {
+    summary,
+    tag = 'App',
+    params,
+    query,
+    headers,
+    body,
+    idempotent = false,
+    timeoutMs,
+    answers,
+  } = options
   const scope = options.scope === undefined ? standardScope(method) : (options.scope ?? undefined)
   return Object.freeze({
     method,
@@ -112,6 +135,8 @@ export function route<
     query,
     headers,
     body,
+    idempotent,
+    timeoutMs,
     answers,
     handle: handle as unknown as RouteDeclaration['handle'],
   })
@@ -162,6 +187,29 @@ function optionIssues(given: Given, names: readonly string[]): Issue[] {
   if (isZodObject(params)) issues.push(...paramIssues(Object.keys(params.shape), names))
   return [...issues, ...answerIssues(answers)]
 }
+
+const MAX_TIMEOUT_MS = 3_600_000
+
+function runIssues(
+  { idempotent, timeoutMs, headers }: Partial<Record<'idempotent' | 'timeoutMs' | 'headers', unknown>>,
+  method: RouteMethod,
+): Issue[] {
+  const issues: Issue[] = []
+  const refuse = (path: string, message: string) => issues.push({ path, message })
+  if (idempotent !== undefined && typeof idempotent !== 'boolean')
+    refuse('idempotent', 'must be true or false')
+  if (idempotent === true && method === 'GET')
+    refuse('idempotent', 'is nothing for GET, which may be repeated anyway')
+  if (idempotent === true && isZodObject(headers) && takesKey(headers))
+    refuse('headers', 'must not have Idempotency-Key, which an idempotent route takes by itself')
+  if (timeoutMs !== undefined && !(Number.isInteger(timeoutMs) && isWithin(timeoutMs as number)))
+    refuse('timeoutMs', `must be a whole number from 1 to ${MAX_TIMEOUT_MS}`)
+  return issues
+}
+
+const isWithin = (ms: number): boolean => ms >= 1 && ms <= MAX_TIMEOUT_MS
+const takesKey = ({ shape }: z.ZodObject): boolean =>
+  Object.keys(shape).some((name) => name.toLowerCase() === 'idempotency-key')
 
 function paramIssues(declared: readonly string[], names: readonly string[]): Issue[] {
   const missing = names.filter((name) => !declared.includes(name))

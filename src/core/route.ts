@@ -18,6 +18,10 @@ export interface RouteDeclaration {
   readonly query: z.ZodObject | undefined
   readonly headers: z.ZodObject | undefined
   readonly body: z.ZodType | undefined
+  /** Whether it takes an `Idempotency-Key`. */
+  readonly idempotent: boolean
+  /** How long a request may take, in ms; undefined: as long as any of the service. */
+  readonly timeoutMs: number | undefined
   /** By status; null where the answer has no body. Problems aside, which all routes answer alike. */
   readonly answers: Readonly<Record<number, z.ZodType | null>>
   readonly handle: (request: RouteRequest, context: AppContext) => Promise<RouteAnswer> | RouteAnswer
@@ -31,6 +35,11 @@ export interface RouteRequest<Params = unknown, Query = unknown, Headers = unkno
   readonly body: Body
   /** Who asks; undefined where everybody may. */
   readonly caller: Caller | undefined
+  /**
+   * A UUID, for what is made of the request, such as the id of a task: a repeat under the same `Idempotency-Key` that has
+   * to run again has it again.
+   */
+  readonly requestId: string
   /** It stands in every line of the log and in every event that come of this request. */
   readonly correlationId: string
   /** Aborted when nobody waits for the answer any more: the client left, time is up, or the service stops. */

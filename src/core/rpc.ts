@@ -60,6 +60,9 @@ export interface RpcLog {
   /** Writes a reply to a broadcast request, or drops it: answers whether the reply stream was there. */
   reply(replies: string, fields: readonly string[]): Promise<boolean>
 
+  /** Drops the oldest entries of a stream of replies that got longer than a reply stream may be. */
+  bound(replies: string): Promise<void>
+
   /**
    * Writes one of many parts of a reply. `lost` where the request went to another responder, `dropped` where nobody waits
    * for it: nothing was written then.

@@ -33,6 +33,14 @@ it('forgets what is older, also if that is much and several do it at once', asyn
   expect(await remaining()).toBe(10)
 })
 
+it('forgets requests as well, of which nobody repeats any after so long', async () => {
+  const insert = `INSERT INTO millrace_requests (key, digest, created_at) VALUES ($1, 'd', now() - $2::interval)`
+  await queryOnce(url, insert, ['old', '2 days'])
+  await queryOnce(url, insert, ['new', '1 hour'])
+  await new InboxPruner(database, noLog).pruneRequests(new Date(Date.now() - 86_400_000))
+  expect(await queryOnce(url, 'SELECT key FROM millrace_requests')).toEqual([{ key: 'new' }])
+})
+
 describe('by itself', () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }))
   afterEach(() => void vi.useRealTimers())

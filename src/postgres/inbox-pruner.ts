@@ -5,12 +5,17 @@ import type { Database } from './database.ts'
 const HOUR_MS = 3_600_000
 /** Only redelivered entries are looked up: long enough for a service that is down over a holiday. */
 export const DEFAULT_KEEP_MS = 7 * 24 * HOUR_MS
+/** Redis forgets an `Idempotency-Key` sooner; a row that outlives it is harmless, since keys are used for one request. */
+const REQUESTS_KEEP_MS = 24 * HOUR_MS
 /** What was pending while everything was down is recognised before its rows can go. */
 const FIRST_AFTER_MS = 600_000
 /** A statement that deletes no more than this keeps its locks and its transaction short. */
 const MAX_ROWS = 20_000
 
-/** Gives the inbox a bounded life: ten minutes after the start and then every hour it forgets what is too old. */
+/**
+ * Gives the inbox, and what is kept of requests, a bounded life: ten minutes after the start and then every hour what is
+ * too old is forgotten.
+ */
 export class InboxPruner implements Service {
   readonly #database: Database
   readonly #log: Log
@@ -43,14 +48,23 @@ export class InboxPruner implements Service {
   }
 
   /** Forgets what was processed before `olderThan`. Instances that do it at the same time share the work. */
-  async prune(olderThan: Date): Promise<void> {
+  prune(olderThan: Date): Promise<void> {
+    return this.#delete('millrace_inbox', 'processed_at', olderThan)
+  }
+
+  /** The same for what requests with an `Idempotency-Key` did. */
+  pruneRequests(olderThan: Date): Promise<void> {
+    return this.#delete('millrace_requests', 'created_at', olderThan)
+  }
+
+  async #delete(table: string, time: string, olderThan: Date): Promise<void> {
     let deleted: number
     do {
       const [row] = await this.#database.query<{ deleted: number }>(
         `WITH old AS (
-           SELECT ctid FROM millrace_inbox WHERE processed_at < $1 LIMIT ${MAX_ROWS} FOR UPDATE SKIP LOCKED
+           SELECT ctid FROM ${table} WHERE ${time} < $1 LIMIT ${MAX_ROWS} FOR UPDATE SKIP LOCKED
          ), gone AS (
-           DELETE FROM millrace_inbox WHERE ctid = ANY(ARRAY(SELECT ctid FROM old)) RETURNING 1
+           DELETE FROM ${table} WHERE ctid = ANY(ARRAY(SELECT ctid FROM old)) RETURNING 1
          )
          SELECT count(*)::int AS deleted FROM gone`,
         [olderThan],
@@ -62,6 +76,7 @@ export class InboxPruner implements Service {
   async #pruneQuietly(): Promise<void> {
     try {
       await this.prune(new Date(Date.now() - this.#keepMs))
+      await this.pruneRequests(new Date(Date.now() - REQUESTS_KEEP_MS))
     } catch (error) {
       this.#log.warn(
         { error },

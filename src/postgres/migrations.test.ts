@@ -46,6 +46,7 @@ it('makes the tables that are needed, in a second run nothing, and leaves newer 
     'millrace_inbox',
     'millrace_migrations',
     'millrace_outbox',
+    'millrace_requests',
   ])
   await database.close()
 })

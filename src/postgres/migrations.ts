@@ -5,9 +5,10 @@ import { auditTrail } from './migrations/0001-audit-trail.ts'
 import { outbox } from './migrations/0002-outbox.ts'
 import { auditByStream } from './migrations/0003-audit-by-stream.ts'
 import { auditByUser } from './migrations/0004-audit-by-user.ts'
+import { requests } from './migrations/0005-requests.ts'
 
 /** In the order in which they run. */
-const MIGRATIONS: readonly Migration[] = [auditTrail, outbox, auditByStream, auditByUser]
+const MIGRATIONS: readonly Migration[] = [auditTrail, outbox, auditByStream, auditByUser, requests]
 
 /** Any number, the same in all instances for ever. */
 const LOCK = 7_311_406_829

@@ -24,9 +24,8 @@ export class Permits {
       return
     }
     await new Promise<void>((resolve, reject) => {
-      const listening = new AbortController()
       const enter = () => {
-        listening.abort()
+        signal.removeEventListener('abort', leave)
         resolve()
       }
       const leave = () => {
@@ -34,7 +33,7 @@ export class Permits {
         reject(signal.reason as Error)
       }
       this.#waiting.add(enter)
-      signal.addEventListener('abort', leave, { signal: listening.signal })
+      signal.addEventListener('abort', leave)
     })
   }
 

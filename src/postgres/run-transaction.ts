@@ -115,16 +115,16 @@ export const isStatementError = (error: unknown): boolean => {
 /** Rejects with the reason of the signal as soon as it is aborted; the work may go on, and nobody hears of it. */
 async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (!signal) return work
-  const listening = new AbortController()
+  let refuse = () => {}
   const aborted = new Promise<never>((_, reject) => {
-    const refuse = () => reject(toError(signal.reason))
+    refuse = () => reject(toError(signal.reason))
     if (signal.aborted) refuse()
-    else signal.addEventListener('abort', refuse, { signal: listening.signal })
+    else signal.addEventListener('abort', refuse)
   })
   try {
     return await Promise.race([work, aborted])
   } finally {
-    listening.abort()
+    signal.removeEventListener('abort', refuse)
     work.catch(() => {})
     aborted.catch(() => {})
   }

@@ -9,12 +9,15 @@ import { Appenders, type AppendersOptions } from './append/appenders.ts'
 import type { Connection, ConnectionOptions } from './connection.ts'
 import { PatientConnection } from './connections/patient.ts'
 import { openServers, type RedisServers } from './connections/servers.ts'
+import { RedisCursors } from './cursors.ts'
 import { RedisConsumer } from './group/consumer.ts'
 import { notAStream, replyCode } from './errors.ts'
 import { deadLetterKey, STREAM_REGISTRY_KEY } from './keys.ts'
 import { redisOperations } from './operations/operations.ts'
 import { checkRateLimit } from './group/rate-limit.ts'
+import { memoryOf, type ServerMemory } from './memory.ts'
 import { registerScript } from './register-script.ts'
+import { RedisRequestMemory } from './requests/request-memory.ts'
 import { RedisRpc, type RequestSettling } from './rpc/redis-rpc.ts'
 import { checkServer, type ServerInfo } from './server.ts'
 import { RedisKeyStore } from './settings/key-store.ts'
@@ -170,12 +173,27 @@ export class RedisStreamLog implements StreamLog {
     return new RedisKeyStore(this.#control, service, this.#options)
   }
 
+  /** How far the sources of a service were read. */
+  cursors(service: string): RedisCursors {
+    return new RedisCursors(this.#calls, service)
+  }
+
+  /** Requests that may be sent again, and their answers. */
+  requests(): RedisRequestMemory {
+    return new RedisRequestMemory(this.#control, this.#options)
+  }
+
   /** How long Redis takes to answer on either connection, in ms; of a cluster, all its masters. It waits for no connection. */
   async ping(): Promise<number> {
     const start = performance.now()
     const servers = [this.#control, this.#publishing].flatMap((connection) => connection.masters())
     await Promise.all(servers.map((server) => server.send(['PING'])))
     return performance.now() - start
+  }
+
+  /** How much memory the server uses, and may use; of a cluster, each of its masters. It waits for no connection. */
+  memory(): Promise<ServerMemory[]> {
+    return Promise.all(this.#control.masters().map(memoryOf))
   }
 
   /**

@@ -1,22 +1,17 @@
-import { randomBytes } from 'node:crypto'
-import { hostname } from 'node:os'
 import { decodeEntry } from '../core/codec.ts'
 import { toError } from '../core/errors.ts'
-import { positionTime } from '../core/position.ts'
-import type { Listener } from '../core/rpc.ts'
 import type { Service } from '../core/service.ts'
 import type { Entry } from '../core/stream-log.ts'
 import { answerWithin } from '../core/answer-within.ts'
+import { uniqueName } from '../core/unique-name.ts'
 import type { Contract } from './contract.ts'
-import { loop } from './loop.ts'
+import { Hearing, type Heard } from './hearing.ts'
 import type { Counts, Surroundings } from './parties.ts'
 import { checkReplyOptions, type ReplyOptions } from './reply-options.ts'
-import { ServerClock } from './server-clock.ts'
+import { SharedReplies } from './shared-replies.ts'
 import { Terminals, type AnyHandler } from './terminals.ts'
 import { readRequest } from './wire.ts'
 
-/** Longest single wait for requests, in ms. */
-const WAIT_MS = 1_000
 /** What waits for a terminal, for each of them; beyond it requests are left to the other responders. */
 const MAX_WAITING_PER_TERMINAL = 200
 
@@ -29,16 +24,14 @@ export class BroadcastResponder implements Service {
   readonly #surroundings: Surroundings
   readonly #counts: Counts
   readonly #terminals: Terminals
+  readonly #shared: SharedReplies
   readonly #places: number
-  readonly #clock: ServerClock
-  readonly #stopping = new AbortController()
+  readonly #hearing: Hearing
   readonly #running = new Set<Promise<void>>()
   #waiting: Entry[] = []
   /** Aborted when what runs has no time left. */
   readonly #cutOff = new AbortController()
-  readonly #name = `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`
-  #listener: Listener | undefined
-  #listening: Promise<void> | undefined
+  readonly #name = uniqueName()
   #lastLoopAt = Date.now()
   #stopped: Promise<void> | undefined
 
@@ -55,17 +48,12 @@ export class BroadcastResponder implements Service {
     this.#surroundings = surroundings
     this.#counts = counts
     this.#terminals = new Terminals(contract, handler, surroundings, counts)
-    this.#clock = new ServerClock(() => surroundings.rpc.now(contract.stream))
+    this.#shared = new SharedReplies(contract, surroundings)
+    this.#hearing = new Hearing(contract, surroundings, (heard) => this.#take(heard))
   }
 
   async start(): Promise<void> {
-    const { stream } = this.#contract
-    await this.#clock.sync()
-    const listener = await this.#surroundings.rpc.listen(stream, true)
-    this.#listener = listener
-    if (this.#stopping.signal.aborted) return listener.close()
-    const what = { log: this.#surroundings.lines, what: 'hearing of requests', stream }
-    this.#listening = loop(() => this.#listen(listener), this.#stopping.signal, what)
+    await this.#hearing.start(true)
   }
 
   /** When its loop last came round without a fault, in ms since 1970. */
@@ -79,17 +67,13 @@ export class BroadcastResponder implements Service {
   }
 
   async #stop(deadlineMs: number): Promise<void> {
-    this.#stopping.abort()
     this.#waiting = []
-    await this.#listener?.close()
-    await this.#listening
+    await this.#hearing.stop()
     await answerWithin(Promise.all(this.#running), deadlineMs).catch(() => this.#cutOff.abort())
     this.#terminals.stop()
   }
 
-  async #listen(listener: Listener): Promise<void> {
-    await this.#clock.sync()
-    const { notes, requests } = await listener.read(WAIT_MS)
+  #take({ notes, requests }: Heard): void {
     this.#lastLoopAt = Date.now()
     const room = this.#places * MAX_WAITING_PER_TERMINAL - this.#waiting.length
     this.#waiting.push(...requests.slice(0, Math.max(0, room)))
@@ -124,12 +108,12 @@ export class BroadcastResponder implements Service {
   }
 
   async #answerRequest(entry: Entry): Promise<void> {
-    const { stream, replies } = this.#contract
-    const { log, rpc } = this.#surroundings
+    const { stream } = this.#contract
+    const { rpc } = this.#surroundings
     const { position } = entry
     const event = decodeEntry(stream, entry)
     const request = readRequest(this.#contract, event)
-    const leftMs = positionTime(position) + request.timeout - this.#clock.now
+    const leftMs = this.#hearing.leftOf(position, request.timeout)
     if (leftMs <= 0) return void this.#counts.expired++
     const fields = await this.#terminals.answer({
       ...request,
@@ -143,8 +127,7 @@ export class BroadcastResponder implements Service {
     if (!fields) return
     const named = [...fields, 'responder', this.#name]
     if (request.replyTo === undefined) {
-      const [result] = await log.append(replies, [{ fields: named }])
-      if (typeof result !== 'string') throw result
+      await this.#shared.write(named)
     } else if (!(await rpc.reply(rpc.replyStream(stream, request.replyTo), named))) this.#counts.lateReplies++
   }
 }

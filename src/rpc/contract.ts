@@ -28,7 +28,10 @@ export interface ContractOptions<
   errors?: Errors
   /** `one` unless told otherwise. */
   answer?: A
-  /** Takes the replies to requests that were written by hand, without `replyTo`: `<stream>-replies`. */
+  /**
+   * Takes the replies to requests that were written by hand, without `replyTo`: `<stream>-replies`. It holds about the
+   * last 20000.
+   */
   replies?: string
   /** How long a requester waits for the end of the answer, in ms (30000), unless it says otherwise. */
   timeout?: number

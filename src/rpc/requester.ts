@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { answerWithin } from '../core/answer-within.ts'
+import { pageAfter } from '../core/entry-size.ts'
 import { MillraceError } from '../core/errors.ts'
 import type { ReplyStream } from '../core/rpc.ts'
 import { Deadlines, type Step } from './deadlines.ts'
@@ -46,7 +47,9 @@ export interface RequesterOptions {
 }
 
 const DEFAULTS = { maxPending: 10_000, replyTtlMs: 60_000 } satisfies RequesterOptions
-const READ_LIMIT = 500
+/** Replies to read at once: at first, and where they are small. */
+const FIRST_PAGE = 20
+const MAX_PAGE = 500
 /** Longest single wait for replies, in ms: a dead connection is noticed soon after. */
 const WAIT_MS = 1_000
 /** How long a stop waits for a Redis that does not answer, in ms. */
@@ -79,6 +82,7 @@ export class Requester {
   #lastNumber = 0
   #keepAt = 0
   #toForget = 0
+  #page = FIRST_PAGE
 
   constructor(
     contract: Contract,
@@ -232,11 +236,14 @@ export class Requester {
   async #read(replies: ReplyStream): Promise<void> {
     if (performance.now() >= this.#keepAt || this.#toForget >= FORGET_AFTER) await this.#keep(replies)
     const waitMs = Math.max(1, Math.min(WAIT_MS, this.#options.replyTtlMs / 3))
-    const entries = await replies.read(READ_LIMIT, Math.ceil(waitMs)).catch((error: unknown) => {
+    const entries = await replies.read(this.#page, Math.ceil(waitMs)).catch((error: unknown) => {
       // Redis may have lost it.
       this.#keepAt = 0
       throw error
     })
+    // Silence may be a reply stream that is gone, as after FLUSHALL: replies are dropped until there is another.
+    if (entries.length === 0) return void (this.#keepAt = 0)
+    this.#page = pageAfter(this.#page, entries, MAX_PAGE)
     this.#toForget += entries.length
     for (const { fields } of entries) this.#take(readReply(fields))
   }

@@ -1,21 +1,16 @@
-import { randomBytes } from 'node:crypto'
-import { hostname } from 'node:os'
 import type { Delivery } from '../core/delivery.ts'
-import { positionTime } from '../core/position.ts'
-import type { Listener } from '../core/rpc.ts'
 import type { Service } from '../core/service.ts'
+import { uniqueName } from '../core/unique-name.ts'
 import { wrapLog } from '../core/wrap-log.ts'
 import { Worker } from '../worker/worker.ts'
 import type { Contract } from './contract.ts'
-import { loop } from './loop.ts'
+import { Hearing } from './hearing.ts'
 import type { Counts, Surroundings } from './parties.ts'
 import { checkReplyOptions, type ReplyOptions } from './reply-options.ts'
-import { ServerClock } from './server-clock.ts'
+import { SharedReplies } from './shared-replies.ts'
 import { Terminals, type AnyHandler } from './terminals.ts'
 import { readRequest, type ReadRequest } from './wire.ts'
 
-/** Longest single wait for notes, in ms. */
-const WAIT_MS = 1_000
 /** A start that came to no end, since its responder died, is followed by another; more would kill more. */
 const STARTS = 3
 const RETRY_DELAY_MS = 100
@@ -30,15 +25,13 @@ export class Responder implements Service {
   readonly #surroundings: Surroundings
   readonly #counts: Counts
   readonly #terminals: Terminals
-  readonly #clock: ServerClock
+  readonly #shared: SharedReplies
+  readonly #hearing: Hearing
   readonly #worker: Worker
   /** Whether replies to requests that were written by hand are one step with their acknowledgement as well. */
   readonly #together: boolean
-  readonly #stopping = new AbortController()
-  /** Of the consumer. One name twice would share a pending list. */
-  readonly #name = `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`
-  #listener: Listener | undefined
-  #listening: Promise<void> | undefined
+  /** Of the consumer. */
+  readonly #name = uniqueName()
   #stopped: Promise<void> | undefined
 
   /** @throws InvalidError `CONFIGURATION_INVALID` with every mistake */
@@ -54,7 +47,10 @@ export class Responder implements Service {
     this.#surroundings = surroundings
     this.#counts = counts
     this.#terminals = new Terminals(contract, handler, surroundings, counts)
-    this.#clock = new ServerClock(() => surroundings.rpc.now(contract.stream))
+    this.#shared = new SharedReplies(contract, surroundings)
+    this.#hearing = new Hearing(contract, surroundings, ({ notes }) => {
+      for (const note of notes) this.#terminals.hear(note)
+    })
     const onDropped = (count: number) => void (counts.lateReplies += count)
     const { log, rpc, lines, tracing } = surroundings
     this.#together = rpc.together(contract.stream, contract.replies)
@@ -75,14 +71,7 @@ export class Responder implements Service {
   }
 
   async start(): Promise<void> {
-    const { stream } = this.#contract
-    await this.#clock.sync()
-    const listener = await this.#surroundings.rpc.listen(stream, false)
-    this.#listener = listener
-    if (this.#stopping.signal.aborted) return listener.close()
-    const what = { log: this.#surroundings.lines, what: 'hearing of requests', stream }
-    this.#listening = loop(() => this.#listen(listener), this.#stopping.signal, what)
-    await this.#worker.start()
+    if (await this.#hearing.start(false)) await this.#worker.start()
   }
 
   /** When its loop last came round without a fault, in ms since 1970. */
@@ -98,22 +87,14 @@ export class Responder implements Service {
 
   async #stop(deadlineMs: number): Promise<void> {
     await this.#worker.stop(deadlineMs)
-    this.#stopping.abort()
-    await this.#listener?.close()
-    await this.#listening
+    await this.#hearing.stop()
     this.#terminals.stop()
-  }
-
-  async #listen(listener: Listener): Promise<void> {
-    await this.#clock.sync()
-    const { notes } = await listener.read(WAIT_MS)
-    for (const note of notes) this.#terminals.hear(note)
   }
 
   async #answer(delivery: Delivery): Promise<void> {
     const { position, attempt, event } = delivery
     const request = readRequest(this.#contract, event)
-    const leftMs = positionTime(position) + request.timeout - this.#clock.now
+    const leftMs = this.#hearing.leftOf(position, request.timeout)
     if (leftMs <= 0) return void this.#counts.expired++
     const fields = await this.#terminals.answer({
       ...request,
@@ -132,7 +113,7 @@ export class Responder implements Service {
     const { stream } = this.#contract
     const replies = this.#replies(request)
     if (request.replyTo !== undefined || this.#together) delivery.produce(replies, fields)
-    else await this.#append(replies, fields, `rpc:${stream}:${delivery.position}`)
+    else await this.#shared.write(fields, `rpc:${stream}:${delivery.position}`)
   }
 
   async #writePart(delivery: Delivery, request: ReadRequest, fields: string[]): Promise<boolean> {
@@ -140,18 +121,12 @@ export class Responder implements Service {
     const { stream: requests, name: group } = this.#contract
     const replies = this.#replies(request)
     if (request.replyTo === undefined) {
-      await this.#append(replies, fields)
+      await this.#shared.write(fields)
       return true
     }
     const { position } = delivery.entry
     const part = { requests, group, consumer: this.#name, position, replies, fields }
     return (await rpc.replyPart(part)) === 'written'
-  }
-
-  async #append(replies: string, fields: readonly string[], idempotencyKey?: string): Promise<void> {
-    const entry = idempotencyKey === undefined ? { fields } : { fields, idempotencyKey }
-    const [result] = await this.#surroundings.log.append(replies, [entry])
-    if (typeof result !== 'string') throw result
   }
 
   #replies({ replyTo }: ReadRequest): string {

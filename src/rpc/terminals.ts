@@ -80,7 +80,7 @@ export class Terminals {
       const json = replyJson(this.#contract, await result, this.#surroundings.maxBytes)
       return ['data', typeof json === 'string' ? json : await json]
     } catch (error) {
-      const fields = ['error', await this.#failure(run, error)]
+      const fields = ['error', await this.#failure(run, toError(error))]
       if (this.#contract.answer === 'parts') fields.push('attempt', String(run.attempt))
       return fields
     }
@@ -115,8 +115,9 @@ export class Terminals {
   }
 
   /** What the requester is not told stands in the log of the responder. */
-  async #failure(run: Run, thrown: unknown): Promise<string> {
+  async #failure(run: Run, thrown: Error): Promise<string> {
     const { requestId, position } = run
+    const { maxBytes } = this.#surroundings
     const tell = (error: unknown, why: string) => {
       const { stream, name: contract } = this.#contract
       const line = { error, stream, contract, requestId, position }
@@ -124,10 +125,10 @@ export class Terminals {
     }
     if (!run.unwanted && !isTold(this.#contract, thrown)) tell(thrown, 'a request failed')
     try {
-      return await errorJson(this.#contract, thrown)
+      return await errorJson(this.#contract, thrown, maxBytes)
     } catch (error) {
-      tell(error, 'an error of a contract does not fit its schema')
-      return errorJson(this.#contract, error)
+      tell(error, 'an error of a contract can not be told')
+      return errorJson(this.#contract, error, maxBytes)
     }
   }
 }

@@ -11,6 +11,9 @@ import { RpcError } from './rpc-error.ts'
 
 /** Long enough for any id that somebody makes by hand; it comes back with the reply. */
 const MAX_ID_LENGTH = 256
+/** More would be no help, and a small request can have more faults than a reply can tell of. */
+const MAX_ISSUES = 100
+const MAX_TEXT_LENGTH = 1_000
 /** Ours are shorter. What is not of this shape would not end where reply streams are. */
 const REQUESTER_ID = /^[\w-]{1,64}$/
 
@@ -88,18 +91,25 @@ export function replyJson(contract: Contract, value: unknown, maxBytes: number):
 }
 
 /** What a failure is to the requester. Only what the contract declares, and what the request did wrong, is told. */
-export async function errorJson(contract: Contract, error: unknown): Promise<string> {
+export async function errorJson(contract: Contract, error: unknown, maxBytes: number): Promise<string> {
   if (error instanceof RequestInvalid) {
     const { code, message, issues } = error.invalid
-    return JSON.stringify({ code, message, issues })
+    const shown = issues
+      .slice(0, MAX_ISSUES)
+      .map((issue) => ({ path: cut(issue.path), message: cut(issue.message) }))
+    return JSON.stringify({ code, message: cut(message), issues: shown })
   }
   if (error instanceof RpcError && Object.hasOwn(contract.errors, error.code)) {
     const { code, data, message } = error
     await validate(contract.errors[code]!, data, `the error ${code} of "${contract.name}"`)
-    return JSON.stringify({ code, message, data })
+    const json = toJson({ code, message, data })
+    checkSize('error', json, maxBytes)
+    return json
   }
   return JSON.stringify({ code: 'RPC_FAILED' })
 }
+
+const cut = (text: string): string => text.slice(0, MAX_TEXT_LENGTH)
 
 /** Whether the requester is told what went wrong. */
 export const isTold = (contract: Contract, error: unknown): boolean =>

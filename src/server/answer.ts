@@ -1,3 +1,4 @@
+import { validateHeaderName, validateHeaderValue } from 'node:http'
 import type { Context } from 'hono'
 import type { ServerEnv } from './server-env.ts'
 
@@ -18,6 +19,7 @@ export const ANSWER_HEADERS: Readonly<Record<string, string>> = {
  * which took a tenth of a publish.
  *
  * @param headers its own, which go before those of every answer
+ * @throws TypeError for a header that HTTP can not carry
  */
 export function answerJson(
   c: Context<ServerEnv>,
@@ -25,10 +27,29 @@ export function answerJson(
   status = 200,
   headers: Readonly<Record<string, string>> = {},
 ): Response {
+  checkHeaders(headers)
   const all = { 'content-type': 'application/json', ...c.get('answerHeaders'), ...headers }
   const answer = new Response(JSON.stringify(value), { status, headers: all })
   c.set('answer', answer)
   return answer
+}
+
+/** An answer that is its status alone. @throws TypeError as `answerJson` */
+export function answerNothing(
+  c: Context<ServerEnv>,
+  status: number,
+  headers: Readonly<Record<string, string>> = {},
+): Response {
+  checkHeaders(headers)
+  return c.body(null, status as 204, headers)
+}
+
+/** What is found out on its way is told to the client in the words of Node, and to nobody else. */
+function checkHeaders(headers: Readonly<Record<string, string>>): void {
+  for (const [name, value] of Object.entries(headers)) {
+    validateHeaderName(name)
+    validateHeaderValue(name, value)
+  }
 }
 
 /** Gives any other answer, such as a problem or a file, what it does not have of the headers of every answer. */

@@ -1,10 +1,11 @@
 import { STATUS_CODES } from 'node:http'
 import type { Context } from 'hono'
 import { InvalidError, type Issue } from '../core/errors.ts'
-import type { RouteAnswer, RouteDeclaration } from '../core/route.ts'
-import { answerJson } from './answer.ts'
+import type { RouteAnswer, RouteDeclaration, RouteRequest } from '../core/route.ts'
+import { answerJson, answerNothing } from './answer.ts'
 import { addEndpoint, type ServerApp } from './endpoint.ts'
 import { RequestSignal } from './app-request-signal.ts'
+import { headersOf, identify, withoutKey } from './app-routes-repeats.ts'
 import type { AppRoutes } from './ports.ts'
 import type { ServerEnv } from './server-env.ts'
 
@@ -32,9 +33,36 @@ export const parameterPrefixes = (routes: readonly RouteDeclaration[] = []): str
 ]
 
 function addRoute(app: ServerApp, port: AppRoutes, route: RouteDeclaration, limits: AppRouteLimits): void {
-  const { method, path, tag, summary, scope, params, query, headers, body } = route
-  const { bodyBytes: limitBytes, jsonDepth, requestTimeoutMs } = limits
-  const endpoint = {
+  const { idempotent, timeoutMs } = route
+  addEndpoint(app, endpointOf(route, limits), async (c, input) => {
+    if (timeoutMs !== undefined) c.get('allowMs')(timeoutMs)
+    const signal = new RequestSignal(c.req.raw.signal, port.stopping, timeoutMs ?? limits.requestTimeoutMs)
+    const { key, own } = idempotent ? withoutKey(input.headers) : { own: input.headers ?? {} }
+    const requestAs = (requestId: string): RouteRequest => ({
+      params: input.params ?? {},
+      query: input.query ?? {},
+      headers: own,
+      body: input.body,
+      caller: c.get('caller'),
+      requestId,
+      correlationId: c.get('correlationId'),
+      get signal() {
+        return signal.signal
+      },
+    })
+    const repeatable = key === undefined ? undefined : identify(c, route, key, input.received)
+    try {
+      return responseOf(c, route, await port.answer(route, requestAs, repeatable))
+    } finally {
+      signal.end()
+    }
+  })
+}
+
+function endpointOf(route: RouteDeclaration, { bodyBytes: limitBytes, jsonDepth }: AppRouteLimits) {
+  const { method, path, tag, summary, scope, params, query, body } = route
+  const headers = headersOf(route)
+  return {
     method: METHODS[method],
     path: path.replaceAll(/:(\w+)/g, '{$1}'),
     tag,
@@ -46,25 +74,6 @@ function addRoute(app: ServerApp, port: AppRoutes, route: RouteDeclaration, limi
     ...(body && { body: { schema: body, limitBytes, jsonDepth } }),
     answers: describedAnswers(route),
   }
-  addEndpoint(app, endpoint, async (c, input) => {
-    const signal = new RequestSignal(c.req.raw.signal, port.stopping, requestTimeoutMs)
-    const request = {
-      params: input.params ?? {},
-      query: input.query ?? {},
-      headers: input.headers ?? {},
-      body: input.body,
-      caller: c.get('caller'),
-      correlationId: c.get('correlationId'),
-      get signal() {
-        return signal.signal
-      },
-    }
-    try {
-      return responseOf(c, route, await port.answer(route, request))
-    } finally {
-      signal.end()
-    }
-  })
 }
 
 const METHODS = { GET: 'get', POST: 'post', PUT: 'put', PATCH: 'patch', DELETE: 'delete' } as const
@@ -89,7 +98,7 @@ function responseOf(
   const { status, body, headers } = answer ?? {}
   if (!Object.hasOwn(answers, status))
     throw new Error(`${method} ${path} answered the status ${status}, which its declaration does not have`)
-  if (answers[status] === null) return c.body(null, status as 204, { ...headers })
+  if (answers[status] === null) return answerNothing(c, status, headers)
   if (body === undefined) throw new Error(`${method} ${path} answered ${status} without a body`)
   return answerJson(c, body as object, status, headers)
 }

@@ -30,9 +30,19 @@ export interface Endpoint<
   query?: Q
   headers?: H
   /** `optional`: where there is none, it is as if it were `{}`. */
-  body?: { schema: B; limitBytes: number; jsonDepth?: number; optional?: true }
+  body?: EndpointBody<B>
   /** What it answers, by status; problems aside, which all routes answer alike. */
   answers: Record<number, { description: string; schema?: z.ZodType }>
+}
+
+/** JSON; or what `read` makes of other types, `media` with what is to be known of them. */
+interface EndpointBody<B extends z.ZodType> {
+  schema: B
+  limitBytes: number
+  jsonDepth?: number
+  optional?: true
+  read?: (c: Context<ServerEnv>) => Promise<unknown>
+  media?: Readonly<Record<string, z.ZodType>>
 }
 
 export interface Input<
@@ -45,6 +55,8 @@ export interface Input<
   query: z.output<Q>
   headers: z.output<H>
   body: z.output<B>
+  /** The body as it came, before its schema made something of it. */
+  received: unknown
 }
 
 /**
@@ -70,12 +82,13 @@ export function addEndpoint<
   app.on(endpoint.method, route, async (c) => {
     c.set('route', route)
     if (scope) c.get('authorize')(scope)
-    const input = {
+    const named = {
       params: params((name) => inPath(c, name)),
       query: query((name) => queried(c, name)),
       headers: headers((name) => c.req.header(name)),
-      body: body && check(body.schema, await receive(c, body), 'the body'),
     }
+    const received = body && (await receive(c, body))
+    const input = { ...named, received, body: body && check(body.schema, received, 'the body') }
     const run = () => handle(c, input as Input<Q, H, B, P>)
     return endpoint.correlates ? run() : correlated(c.get('correlationId'), run)
   })
@@ -87,13 +100,13 @@ const DEFAULT_JSON_DEPTH = 64
 
 async function receive(
   c: Context<ServerEnv>,
-  { limitBytes, jsonDepth = DEFAULT_JSON_DEPTH, optional }: NonNullable<AnyEndpoint['body']>,
+  { limitBytes, jsonDepth = DEFAULT_JSON_DEPTH, optional, read }: NonNullable<AnyEndpoint['body']>,
 ): Promise<unknown> {
   if (optional && hasNoBody(c)) return {}
   c.set('receiving', true)
-  const json = await readJson(c, { bytes: limitBytes, depth: jsonDepth })
+  const received = read ? await read(c) : await readJson(c, { bytes: limitBytes, depth: jsonDepth })
   c.set('receiving', false)
-  return json
+  return received
 }
 
 const hasNoBody = ({ req }: Context): boolean =>
@@ -175,7 +188,8 @@ function documentation<
     status,
     { description, ...(schema && { content: { 'application/json': { schema } } }) },
   ])
-  const content = body && { 'application/json': { schema: body.schema } }
+  const media = body && Object.entries(body.media ?? { 'application/json': body.schema })
+  const content = media && Object.fromEntries(media.map(([type, schema]) => [type, { schema }]))
   return {
     method,
     path,

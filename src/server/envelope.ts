@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Context, MiddlewareHandler } from 'hono'
 import { isCorrelationId } from '../core/correlation.ts'
+import { toError } from '../core/errors.ts'
 import type { TracedAnswer } from '../core/tracing.ts'
 import type { ClientAddress } from './client-address.ts'
 import { HttpError } from './http-error.ts'
@@ -54,11 +55,20 @@ export const timeLimit =
   (ms: number): MiddlewareHandler<ServerEnv> =>
   async (c, next) => {
     let timer: NodeJS.Timeout | undefined
+    const since = performance.now()
     const expiry = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(c.get('receiving') ? tooSlow(ms) : expired(ms)), ms)
+      const allow = (ms: number, leftMs: number) => {
+        clearTimeout(timer)
+        timer = setTimeout(() => reject(c.get('receiving') ? tooSlow(ms) : expired(ms)), leftMs)
+      }
+      c.set('allowMs', (own) => allow(own, own - (performance.now() - since)))
+      allow(ms, ms)
     })
     try {
       await Promise.race([next(), expiry])
+    } catch (thrown) {
+      // What is no Error would pass by all that makes an answer and a line of the log of it.
+      throw toError(thrown)
     } finally {
       clearTimeout(timer)
     }

@@ -1,7 +1,8 @@
 import { setMaxListeners } from 'node:events'
 import { z } from '@hono/zod-openapi'
+import { toError } from '../core/errors.ts'
 import { compilePattern, type Pattern } from '../core/pattern.ts'
-import { isEntryId } from '../core/position.ts'
+import { comparePositions, isEntryId } from '../core/position.ts'
 import { mayStill } from './access.ts'
 import { eventStream, type StreamedEvent } from './admin/event-stream.ts'
 import { nameOf } from './admin/inputs.ts'
@@ -53,8 +54,8 @@ export function addLiveEvents(app: ServerApp, ports: ServerPorts): void {
     const names = stream === undefined ? port.declared.map(({ name }) => name) : [stream]
     const cursor = cursorOf(headers['Last-Event-ID'], stream)
     // So that a service without Redis answers with a problem, and none begins later than it says.
-    for (const name of names) if (!cursor.has(name)) cursor.set(name, await tails.end(name))
-    const pattern = type === undefined ? undefined : compilePattern(type)
+    for (const name of names) cursor.set(name, await beginning(tails, name, cursor.get(name)))
+    const pattern = type === undefined ? undefined : patternOf(type)
     const events = (signal: AbortSignal) => listen(tails, { names, cursor, pattern, one: stream }, signal)
     return eventStream(c, events, {
       listeners,
@@ -111,6 +112,24 @@ const shown = ({ id, type, time, key, data, headers }: NonNullable<LiveEntry['ev
 
 const textOf = (names: readonly string[], cursor: Cursor): string =>
   new URLSearchParams(names.map((name): [string, string] => [name, cursor.get(name)!])).toString()
+
+async function beginning(tails: LiveTails, stream: string, leftOff: string | undefined): Promise<string> {
+  if (leftOff === undefined) return tails.end(stream)
+  // Whoever goes on waits while Redis is away.
+  const end = await tails.end(stream).catch(() => leftOff)
+  // A stream that was made anew may end before, and whoever waits for more would hear nothing of it.
+  return comparePositions(leftOff, end) < 0 ? leftOff : end
+}
+
+/** @throws HttpError for a pattern that is none */
+function patternOf(type: string): Pattern {
+  try {
+    return compilePattern(type)
+  } catch (error) {
+    const { message } = toError(error)
+    throw new HttpError('REQUEST_INVALID', message, { issues: [{ path: 'type', message }] })
+  }
+}
 
 /** @throws HttpError for an id that is none of these streams */
 function cursorOf(text: string | undefined, one: string | undefined): Cursor {

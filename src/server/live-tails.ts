@@ -25,13 +25,15 @@ const KEPT_SIZE = 4_000_000
 const KEPT = 500
 const FIRST_PAGE = 20
 const MAX_PAGE = 200
+/** What one listener holds while its client takes nothing, in UTF-16 units. An entry that is larger comes alone. */
+const HELD_SIZE = 200_000
 const WAIT_MS = 5_000
 /** Pause after a read that failed, and between two looks for a stream that is not there yet, in ms. */
 const FAULT_PAUSE_MS = 500
 
 /**
- * Reads streams for any number of listeners: each stream is read once for all of them, while anybody listens. Nothing is
- * kept for a listener but its position, so one that is slow costs nothing, and misses nothing that the stream still has.
+ * Reads streams for any number of listeners: each stream is read once for all of them, while anybody listens. A listener
+ * holds its position and a few entries, so one that is slow costs little, and misses nothing that the stream still has.
  */
 export class LiveTails {
   readonly #log: () => LiveLog
@@ -87,6 +89,8 @@ class Tail {
   #bell = new AbortController()
   /** How many entries to ask for: as many as fit into a reply, if they are as large as the last ones. */
   #page = FIRST_PAGE
+  /** Of the entries that were read last, the mean. */
+  #entrySize = HELD_SIZE / FIRST_PAGE
 
   constructor(stream: string, log: () => LiveLog) {
     this.#stream = stream
@@ -113,9 +117,7 @@ class Tail {
       if (!missed || missed.length > 0 || this.#begin !== begin) return missed ?? []
     }
     const bell = this.#bell.signal
-    const next = this.#kept
-      .filter((entry) => comparePositions(entry.position, position) > 0)
-      .slice(0, MAX_PAGE)
+    const next = held(this.#kept.filter((entry) => comparePositions(entry.position, position) > 0))
     if (next.length === 0) await pause(WAIT_MS, AbortSignal.any([bell, signal]))
     return next
   }
@@ -141,10 +143,9 @@ class Tail {
   #keep(entries: readonly Entry[]): void {
     if (entries.length === 0) return
     this.#page = pageAfter(this.#page, entries, MAX_PAGE)
-    for (const entry of entries) {
-      const size = sizeOf(entry.fields)
-      this.#kept.push({ ...toLive(this.#stream, entry), size })
-      this.#keptSize += size
+    for (const entry of this.#sized(entries)) {
+      this.#kept.push(entry)
+      this.#keptSize += entry.size
     }
     while (this.#kept.length > KEPT || (this.#keptSize > KEPT_SIZE && this.#kept.length > 0)) {
       const { position, size } = this.#kept.shift()!
@@ -152,6 +153,13 @@ class Tail {
       this.#begin = position
     }
     this.#ring()
+  }
+
+  #sized(entries: readonly Entry[]): KeptEntry[] {
+    const sized = entries.map((entry) => toKept(this.#stream, entry))
+    const size = sized.reduce((sum, entry) => sum + entry.size, 0)
+    if (sized.length > 0) this.#entrySize = size / sized.length
+    return sized
   }
 
   #forget(begin: string): void {
@@ -173,11 +181,11 @@ class Tail {
   }
 
   /** Undefined where the log could not be asked. */
-  async #read(after: string, signal: AbortSignal): Promise<LiveEntry[] | undefined> {
+  async #read(after: string, signal: AbortSignal): Promise<readonly LiveEntry[] | undefined> {
     try {
-      const entries = await this.#log().read(this.#stream, after, this.#page)
-      this.#page = pageAfter(this.#page, entries, MAX_PAGE)
-      return entries.map((entry) => toLive(this.#stream, entry))
+      const fits = Math.floor(HELD_SIZE / this.#entrySize)
+      const limit = Math.max(1, Math.min(fits, MAX_PAGE))
+      return held(this.#sized(await this.#log().read(this.#stream, after, limit)))
     } catch (error) {
       if (isMissing(error)) return []
       await pause(FAULT_PAUSE_MS, signal)
@@ -186,12 +194,20 @@ class Tail {
   }
 }
 
-function toLive(stream: string, entry: Entry): LiveEntry {
-  const { position } = entry
+/** As many of them as one listener may hold, and one at least. */
+function held(entries: readonly KeptEntry[]): readonly KeptEntry[] {
+  let size = 0
+  const end = entries.findIndex((entry, index) => (size += entry.size) > HELD_SIZE && index > 0)
+  return entries.slice(0, Math.min(end === -1 ? MAX_PAGE : end, MAX_PAGE))
+}
+
+function toKept(stream: string, entry: Entry): KeptEntry {
+  const { position, fields } = entry
+  const size = sizeOf(fields)
   try {
-    return { stream, position, event: decodeEntry(stream, entry) }
+    return { stream, position, size, event: decodeEntry(stream, entry) }
   } catch {
-    return { stream, position, event: undefined }
+    return { stream, position, size, event: undefined }
   }
 }
 

@@ -17,6 +17,8 @@ export interface ServerEnv {
     caller?: Caller
     /** Throws unless the caller may do that. */
     authorize: (scope: Scope) => void
+    /** Has the request end after so many ms from its beginning, instead of after what holds for all. */
+    allowMs: (ms: number) => void
     /** While the body is being read. */
     receiving?: boolean
   }

@@ -1,11 +1,10 @@
-import { hostname } from 'node:os'
-import { randomBytes } from 'node:crypto'
 import type { AuditTrail } from '../core/audit.ts'
 import { faultsOf, type BatchHandler, type Handler } from '../core/delivery.ts'
 import { InvalidError, type Issue } from '../core/errors.ts'
 import { checkName } from '../core/names.ts'
 import { noLog, type Log } from '../core/service.ts'
 import type { RateLimit } from '../core/stream-log.ts'
+import { uniqueName } from '../core/unique-name.ts'
 import type { BatchOptions } from './batch-collector.ts'
 import type { BreakerOptions } from './breaker.ts'
 import { RetryPolicies, type RetryOptions } from './retry-policies.ts'
@@ -93,7 +92,7 @@ export function resolveWorkerOptions(options: WorkerOptions): ResolvedOptions {
   const { batchHandler } = options
   const retry = new RetryPolicies(options.retry)
   const resolved: ResolvedOptions = {
-    consumer: uniqueConsumerName(),
+    consumer: uniqueName(),
     ...DEFAULTS,
     ...options,
     handler: options.handler ?? oneByOne(batchHandler!),
@@ -154,6 +153,3 @@ const MAX_TIMER_MS = 2_147_483_647
 const isCount = (value: unknown): boolean => Number.isInteger(value) && (value as number) >= 1
 const isLimit = (value: number, least: number): boolean =>
   Number.isFinite(value) && value >= least && value <= MAX_TIMER_MS
-
-/** One name twice would share a pending list between two processes, and each would settle the other's entries. */
-const uniqueConsumerName = (): string => `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`

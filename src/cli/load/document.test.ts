@@ -40,7 +40,7 @@ describe('docs/load-testing.md', () => {
 
   it.each(commands)('%s %s %s runs as it stands there (%s)', async (_, ...words) => {
     // Nobody answers the requests of request/reply here.
-    const { code, json } = await command([...shortened(words), '--timeout', '200ms', '--json'])
+    const { code, json } = await command([...shortened(words), '--timeout', '1s', '--json'])
     expect([EXIT.ok, EXIT.failed]).toContain(code)
     const { requests } = json as LoadReport
     expect(requests.begun).toBeGreaterThan(0)

@@ -19,7 +19,7 @@ export function wrapRun({ around, each }: GroupMiddleware, run: GroupRun): Group
 }
 
 /** Each event of a batch takes as long as the batch, and fails with it or by itself. */
-const aroundAll =
+export const aroundAll =
   (around: readonly Middleware[], run: BatchHandler): BatchHandler =>
   async (deliveries) => {
     const work = (async () => faultsOf(await run(deliveries)))()

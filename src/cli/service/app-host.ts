@@ -1,12 +1,16 @@
+import { randomUUID } from 'node:crypto'
 import type { App } from '../../app/app.ts'
 import type { AppContext, AppRuntime, AppTransaction } from '../../core/app-context.ts'
 import { MillraceError } from '../../core/errors.ts'
 import type { StreamDeclaration } from '../../core/stream.ts'
+import type { KeyRing } from '../../middleware/key-ring.ts'
 import type { Postgres } from '../../postgres/open-postgres.ts'
 import type { Transaction } from '../../postgres/transaction.ts'
 import type { RedisStreamLog } from '../../redis/redis-log.ts'
 import type { AppRoutes, ServerPorts } from '../../server/ports.ts'
+import { answerSeal } from './app-answers.ts'
 import { reachableDatabase } from './app-database.ts'
+import { AppRequests } from './app-requests.ts'
 import type { RedisCircuit } from './circuit.ts'
 import type { EventIntake } from './intake.ts'
 import type { ServiceOptions } from './options.ts'
@@ -21,6 +25,8 @@ export interface AppHostParts {
   log: () => RedisStreamLog | undefined
   postgres: () => Postgres | undefined
   databasePulse: Pick<Pulse, 'check'>
+  /** For what is kept of answers; without it they are kept as they are. */
+  ring: KeyRing | undefined
   stopping: AbortSignal
 }
 
@@ -32,7 +38,7 @@ export class AppHost {
   readonly #context: AppContext
 
   constructor(options: ServiceOptions, parts: AppHostParts) {
-    const { intake, circuit, log, postgres, databasePulse, stopping } = parts
+    const { intake, circuit, log, postgres, databasePulse, ring, stopping } = parts
     const { app, logger } = options
     this.rpc = new RpcRoles(options, { log, circuit, context: () => this.#context, stopping })
     const database = reachableDatabase(options, postgres, databasePulse)
@@ -52,7 +58,17 @@ export class AppHost {
       signal: stopping,
     }
     this.#context = context
-    const answer: AppRoutes['answer'] = async (route, request) => route.handle(request, context)
+    const requests = new AppRequests({
+      service: options.config.service.name,
+      memory: () => connected(log)().requests(),
+      circuit,
+      context,
+      seal: answerSeal(ring),
+    })
+    const answer: AppRoutes['answer'] = async (route, requestAs, repeatable) =>
+      route.idempotent
+        ? requests.answer(repeatable, async (id, known) => route.handle(requestAs(id), known))
+        : route.handle(requestAs(randomUUID()), context)
     this.ports = {
       app: { routes: app.routes, stopping, answer },
       processedEvents: context.events,

@@ -106,7 +106,8 @@ export class SettleCommands {
         this.#lostIfEnded(positionsOf(part))(error),
         0,
       ])
-      if (dropped > 0) onDropped(dropped)
+      // A reply to what another one took over meanwhile is for nobody as well.
+      if (dropped + notOurs.length > 0) onDropped(dropped + notOurs.length)
       lost.push(...notOurs)
     }
     return lost

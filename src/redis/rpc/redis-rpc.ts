@@ -103,6 +103,10 @@ export class RedisRpc implements RpcLog {
     return (await this.#parts.calls.send(['XADD', replies, ...bound, ...fields])) !== null
   }
 
+  async bound(replies: string): Promise<void> {
+    await this.#parts.calls.send(['XTRIM', replies, 'MAXLEN', '~', String(MAX_REPLIES)])
+  }
+
   async replyPart({ requests, group, consumer, position, replies, fields }: ReplyPart) {
     const args = [group, consumer, position, String(MAX_REPLIES), ...fields]
     const answer = await scripts.replyPartScript.run(this.#parts.calls, [requests, replies], args)

@@ -5,6 +5,7 @@ import { Counter } from './instruments.ts'
 import { Metrics, type MetricDescription, type Scrape } from './metrics.ts'
 import { PublishCounters } from './published.ts'
 import { requestTimes } from './requests.ts'
+import type { PipelineMetrics } from './pipelines.ts'
 import type { RpcMetrics } from './rpc.ts'
 import { StreamScrape, type StreamSources } from './stream-scrape.ts'
 import { streamMetrics } from './streams.ts'
@@ -18,6 +19,8 @@ const DATABASE_KEEP_MS = 3_000
 /** Where a service has its numbers. What a role does not have it leaves out, and so do the metrics. */
 export interface ServiceSources {
   version: string
+  /** Whether the service says that it is ready. */
+  ready(): boolean
   /** Streams that are always shown. */
   streams: readonly string[]
   /** Undefined while there is no connection yet. */
@@ -29,6 +32,8 @@ export interface ServiceSources {
   outboxAgeMs?(): Promise<number> | undefined
   /** What requests and replies come to. */
   rpc?: RpcMetrics
+  /** What the pipelines do. */
+  pipelines?: PipelineMetrics
   /** What the app counts. */
   app: readonly Metric[]
 }
@@ -58,12 +63,19 @@ export class ServiceMetrics {
       'Always 1; its labels say which version runs, on which Node.js.',
       () => [{ labels: { version, node: process.versions.node }, value: 1 }],
     )
-    this.#metrics.add(build, this.#errors, ...this.published.metrics, this.requests)
+    const ready = single(
+      'gauge',
+      'millrace_ready',
+      '1 while the service says that it is ready, else 0; /health/ready says why it is not.',
+      () => Number(sources.ready()),
+    )
+    this.#metrics.add(build, ready, this.#errors, ...this.published.metrics, this.requests)
     const workers = this.#addWorkers()
     this.#addCircuits(workers)
     this.#addStreams()
     this.#addOutbox()
-    this.#metrics.add(...(sources.rpc?.metrics ?? []), ...sources.app)
+    const others = [sources.rpc, sources.pipelines].flatMap((one) => one?.metrics ?? [])
+    this.#metrics.add(...others, ...sources.app)
   }
 
   /** Answers within a few seconds, also while what it asks does not answer. */
@@ -138,10 +150,16 @@ export class ServiceMetrics {
 
   async #askOutbox(ask: () => Promise<number> | undefined): Promise<void> {
     if (performance.now() - this.#outboxAge.at < DATABASE_KEEP_MS) return
-    const failed = () => void this.#errors.inc({ part: 'database' })
     const asked = ask()
-    const ms = asked && (await within(DATABASE_BUDGET_MS, asked.catch(failed)))
+    const ms =
+      asked &&
+      (await within(
+        DATABASE_BUDGET_MS,
+        asked.catch(() => undefined),
+      ))
+    // One that hangs counts like one that refuses.
+    if (asked && ms === undefined) this.#errors.inc({ part: 'database' })
     // Not asked again at once either way: what does not answer has enough to do.
-    this.#outboxAge = { ms: ms ?? undefined, at: performance.now() }
+    this.#outboxAge = { ms, at: performance.now() }
   }
 }

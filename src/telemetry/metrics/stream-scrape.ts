@@ -10,6 +10,16 @@ export interface StreamSources {
   registered(): Promise<readonly string[]>
   info(stream: string): Promise<StreamInfo | undefined>
   lag(stream: string): Promise<readonly GroupLag[]>
+  /** Of each master. */
+  memory(): Promise<readonly ServerMemory[]>
+}
+
+/** How much memory a server uses, and how much it may use: 0 where nothing limits it. */
+export interface ServerMemory {
+  /** As `host:port`. */
+  readonly server: string
+  readonly usedBytes: number
+  readonly maxBytes: number
 }
 
 /** How a stream was found. */
@@ -58,6 +68,7 @@ export class StreamScrape {
   #lookAgainAt = -Infinity
   #connected = false
   #leftOut = 0
+  #memory: readonly ServerMemory[] = []
 
   /**
    * @param sources undefined while there is no connection yet
@@ -82,6 +93,11 @@ export class StreamScrape {
   /** Streams that are not shown: there are too many, or the time was not enough. */
   get leftOut(): number {
     return this.#leftOut
+  }
+
+  /** Of the servers, as they were last asked; none while Redis does not answer. */
+  get memory(): readonly ServerMemory[] {
+    return this.#connected ? this.#memory : []
   }
 
   sights(): readonly StreamSight[] {
@@ -131,10 +147,19 @@ export class StreamScrape {
         await this.#lookAt(stream, sources)
       }
     }
-    await Promise.all(Array.from({ length: concurrency }, work))
+    await Promise.all([this.#weigh(sources), ...Array.from({ length: concurrency }, work)])
     this.#leftOut = all.filter((stream) => !this.#sights.has(stream)).length
     const end = performance.now()
     this.#lookAgainAt = end + Math.max(keepMs, REST * (end - since))
+  }
+
+  async #weigh(sources: StreamSources): Promise<void> {
+    try {
+      this.#memory = await sources.memory()
+    } catch (error) {
+      this.#memory = []
+      this.#onError(error)
+    }
   }
 
   async #lookAt(stream: string, sources: StreamSources): Promise<void> {

@@ -19,11 +19,18 @@ const sources = (): StreamSources => ({
   registered: () => log.registered(),
   info: (stream) => log.operations.streams.info(stream),
   lag: (stream) => log.operations.stats.lag(stream),
+  memory: () => log.memory(),
 })
 
 /** What a service would show of these streams: the values by name and labels. */
 function serviceOf(...streams: string[]) {
-  const metrics = new ServiceMetrics({ version: '1.0.0', streams, redis: sources, app: [] })
+  const metrics = new ServiceMetrics({
+    version: '1.0.0',
+    ready: () => true,
+    streams,
+    redis: sources,
+    app: [],
+  })
   return async () => {
     const { text } = await metrics.scrape()
     const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
@@ -116,6 +123,7 @@ describe('the streams that are shown', () => {
       ping: async () => {},
       registered: async () => [],
       lag: async () => [],
+      memory: async () => [],
       async info(stream) {
         looked.push(stream)
         await new Promise((resolve) => setTimeout(resolve, 20))
@@ -149,6 +157,45 @@ describe('the streams that are shown', () => {
   })
 })
 
+describe('the memory of the server', () => {
+  afterEach(() => redis.send(['CONFIG', 'SET', 'maxmemory', '0']))
+
+  it('is shown as used and at most, by its address', async () => {
+    await redis.send(['CONFIG', 'SET', 'maxmemory', '512mb'])
+    const shown = await scrapeOnce('any')
+    const address = new URL(server.url).host
+    expect(shown.get(`redis_memory_max_bytes{server="${address}"}`)).toBe(512 * 1024 * 1024)
+    expect(shown.get(`redis_memory_used_bytes{server="${address}"}`)).toBeGreaterThan(500_000)
+  })
+})
+
+describe('what a hard limit dropped unread', () => {
+  it('is 0 for a group that lost nothing, so that its first loss is seen to grow', async () => {
+    await createGroup('kept-all')
+    const shown = await scrapeOnce('kept-all')
+    expect(shown.get('millrace_trimmed_unread_total{stream="kept-all",group="group"}')).toBe(0)
+  })
+})
+
+describe('the database', () => {
+  it('counts as not fetched when it refuses, and when it does not answer', async () => {
+    const never = new Promise<number>(() => {})
+    for (const ask of [() => never, () => Promise.reject<number>(new Error('gone'))]) {
+      const metrics = new ServiceMetrics({
+        version: '1',
+        ready: () => false,
+        streams: [],
+        redis: () => undefined,
+        outboxAgeMs: ask,
+        app: [],
+      })
+      const { text } = await metrics.scrape()
+      expect(text).toContain('millrace_scrape_errors_total{part="database"} 1\n')
+      expect(text).toContain('millrace_ready 0\n')
+    }
+  })
+})
+
 describe('while Redis is away', () => {
   afterEach(() => server.kill('SIGCONT'))
 
@@ -170,7 +217,13 @@ describe('while Redis is away', () => {
   })
 
   it('and before it came there is a scrape as well', async () => {
-    const metrics = new ServiceMetrics({ version: '1', streams: ['x'], redis: () => undefined, app: [] })
+    const metrics = new ServiceMetrics({
+      version: '1',
+      ready: () => true,
+      streams: ['x'],
+      redis: () => undefined,
+      app: [],
+    })
     expect((await metrics.scrape()).text).toContain('millrace_redis_connected 0\n')
   })
 })

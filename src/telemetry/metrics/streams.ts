@@ -3,7 +3,7 @@ import type { Metric, Sample } from '../../core/metric.ts'
 import { positionTime } from '../../core/position.ts'
 import type { GroupInfo, StreamInfo } from '../../core/stream-info.ts'
 import { derived } from './derived.ts'
-import type { StreamScrape, StreamSight } from './stream-scrape.ts'
+import type { ServerMemory, StreamScrape, StreamSight } from './stream-scrape.ts'
 
 const STREAM = ['stream']
 const GROUP = ['stream', 'group']
@@ -17,7 +17,29 @@ type Known = number | undefined
  * `stream` and `group`, never the sum.
  */
 export function streamMetrics(scrape: StreamScrape): Metric[] {
-  return [...ofStreams(scrape), ...ofGroups(scrape), ...ofConsumers(scrape), ...ours(scrape)]
+  return [
+    ...ofServers(scrape),
+    ...ofStreams(scrape),
+    ...ofGroups(scrape),
+    ...ofConsumers(scrape),
+    ...ours(scrape),
+  ]
+}
+
+/** The names and meanings of redis_exporter, but for the label: of a cluster there are several. */
+function ofServers(scrape: StreamScrape): Metric[] {
+  const gauge = (name: string, help: string, read: (memory: ServerMemory) => number) =>
+    derived('gauge', name, ['server'], help, () =>
+      scrape.memory.map((one) => ({ labels: { server: one.server }, value: read(one) })),
+    )
+  return [
+    gauge('redis_memory_used_bytes', 'Memory that the server uses.', (one) => one.usedBytes),
+    gauge(
+      'redis_memory_max_bytes',
+      'Memory that the server may use (maxmemory), 0 where it sets itself no limit.',
+      (one) => one.maxBytes,
+    ),
+  ]
 }
 
 /** The names and meanings of redis_exporter. */
@@ -155,9 +177,14 @@ function ours(scrape: StreamScrape): Metric[] {
       GROUP,
       'Entries that a hard limit of retention dropped before they were delivered to the group: they are lost to it.',
       () =>
-        samples(scrape, ({ stream, info }) =>
-          [...info.trimmedUnread].map(([group, value]) => ({ labels: { stream, group }, value })),
-        ),
+        samples(scrape, ({ stream, info }) => {
+          // From 0 on: what begins at its first loss never seems to have grown.
+          const none = info.groups.map(({ group }) => [group, 0] as const)
+          return [...new Map([...none, ...info.trimmedUnread])].map(([group, value]) => ({
+            labels: { stream, group },
+            value,
+          }))
+        }),
     ),
   ]
 }

@@ -1,0 +1,111 @@
+import type { RuleGroup } from './alert.ts'
+import { BY_GROUP, BY_INSTANCE, BY_STREAM, OF_MILLRACE, THE_GROUP, THE_INSTANCE } from './labels.ts'
+import { OBJECTIVES } from './objectives.ts'
+
+/** Whether it runs, and reaches what it needs. */
+export const service: RuleGroup = {
+  name: 'millrace.service',
+  rules: [
+    {
+      name: 'MillraceAbsent',
+      severity: 'critical',
+      for: '5m',
+      expr: 'absent(millrace_build_info)',
+      summary: 'no instance of Millrace is scraped',
+      what: 'Prometheus has no metrics of any instance, so no other alert of Millrace can fire.',
+      first: 'see on the page of targets of Prometheus whether there are any, and why they fail.',
+    },
+    {
+      name: 'MillraceDown',
+      severity: 'critical',
+      for: '2m',
+      // The day is how long an instance is remembered: one that was taken away is no target any more.
+      expr: 'up == 0 and on (job, instance) present_over_time(millrace_build_info[1d])',
+      summary: `${THE_INSTANCE} does not answer`,
+      what: 'Its metrics could be scraped within the last day, and can not be any more.',
+      first: 'read the last lines of its log; a fault that nobody caught is a line at fatal.',
+    },
+    {
+      name: 'MillraceNotReady',
+      severity: 'critical',
+      for: '5m',
+      expr: 'millrace_ready == 0',
+      summary: `${THE_INSTANCE} is not ready`,
+      what: 'It runs, and takes no requests.',
+      first: 'ask its /health/ready, which says why.',
+    },
+    {
+      name: 'MillraceRestarting',
+      severity: 'warning',
+      for: '1m',
+      expr: `changes(process_start_time_seconds[15m]) > 2 ${OF_MILLRACE}`,
+      summary: `${THE_INSTANCE} starts again and again`,
+      what: 'It started {{ $value }} times within 15 minutes.',
+      first: 'read the last lines of its log before each start, and look whether its memory limit killed it.',
+    },
+    {
+      name: 'MillraceRedisDisconnected',
+      severity: 'critical',
+      for: '1m',
+      expr: 'millrace_redis_connected == 0',
+      summary: `${THE_INSTANCE} does not reach Redis`,
+      what: 'Nothing is published or consumed by it, and nothing is known of streams.',
+      first: '`millrace doctor` on its host.',
+    },
+    {
+      name: 'MillraceDatabaseUnreachable',
+      severity: 'critical',
+      for: '1m',
+      expr: `sum ${BY_INSTANCE} (increase(millrace_scrape_errors_total{part="database"}[5m])) > 0`,
+      summary: `${THE_INSTANCE} does not reach PostgreSQL`,
+      what: 'Events are still taken. Groups with the audit trail wait, and so does the outbox.',
+      first: '`millrace doctor` on its host.',
+    },
+    {
+      name: 'MillraceRedisCircuitOpen',
+      severity: 'critical',
+      for: '2m',
+      expr: `max ${BY_INSTANCE} (millrace_circuit_state{circuit="redis"}) > 0`,
+      summary: `the circuit around Redis is open in ${THE_INSTANCE}`,
+      what: 'Redis failed several times in a row, so publishing is refused with 503.',
+      first: '`millrace doctor` on its host.',
+    },
+    {
+      name: 'MillraceHandlerCircuitOpen',
+      severity: 'warning',
+      for: '2m',
+      expr: `max ${BY_GROUP} (millrace_circuit_state{circuit="handlers"}) > 0`,
+      summary: `the circuit of ${THE_GROUP} is open`,
+      what: 'Its handlers failed so often that it takes nothing for now. Nothing is lost.',
+      first: 'see in the log what they fail with, and whether what they call is down.',
+    },
+    {
+      name: 'MillracePublishFailing',
+      severity: 'critical',
+      for: '5m',
+      // Both names in one: a stream to which nothing could be published has no series of the first.
+      expr: `sum ${BY_STREAM} (rate(millrace_publish_failures_total[5m])) / sum ${BY_STREAM} (rate({__name__=~"millrace_published_total|millrace_publish_failures_total"}[5m])) > ${OBJECTIVES.publishFailureRatio}`,
+      summary: 'events for {{ $labels.stream }} are not taken',
+      what: '{{ $value | humanizePercentage }} of them fail.',
+      first: 'see by which error in the dashboard of streams; `millrace doctor` where it is one of Redis.',
+    },
+    {
+      name: 'MillraceOutboxOld',
+      severity: 'warning',
+      for: '5m',
+      expr: `max by (namespace) (millrace_outbox_oldest_age_seconds) > ${OBJECTIVES.outboxSeconds}`,
+      summary: 'events wait in the outbox',
+      what: 'The oldest one waits for {{ $value | humanizeDuration }}. It is kept, and nobody sees it yet.',
+      first: 'see whether an instance with the role api or worker runs and reaches Redis.',
+    },
+    {
+      name: 'MillraceHttpErrors',
+      severity: 'critical',
+      for: '5m',
+      expr: `sum by (namespace, job) (rate(http_request_duration_seconds_count{status=~"5..",route!~"/health.*"}[5m])) / sum by (namespace, job) (rate(http_request_duration_seconds_count{route!~"/health.*"}[5m])) > ${OBJECTIVES.httpErrorRatio}`,
+      summary: '{{ $labels.job }} answers with errors',
+      what: '{{ $value | humanizePercentage }} of its requests are answered by a status from 500 on.',
+      first: 'see by route and status in the dashboard of the overview: 503 is refused, 504 is a time-out.',
+    },
+  ],
+}
