@@ -1,16 +1,19 @@
 import { expect, it } from 'vitest'
+import { PipelineMetrics } from '../src/telemetry/metrics/pipelines.ts'
 import { RpcMetrics } from '../src/telemetry/metrics/rpc.ts'
 import { ServiceMetrics } from '../src/telemetry/metrics/service-metrics.ts'
 
 /** Of a service with all roles. */
 const metrics = new ServiceMetrics({
   version: '1.0.0',
+  ready: () => false,
   streams: [],
   redis: () => undefined,
   redisCircuit: () => 'closed',
   workers: () => [],
   outboxAgeMs: () => undefined,
   rpc: new RpcMetrics(() => []),
+  pipelines: new PipelineMetrics(() => []),
   app: [],
 }).describe()
 

@@ -14,6 +14,7 @@ const CODES: Readonly<Record<string, ExitCode>> = {
   UNKNOWN_GROUP: EXIT.notFound,
   UNKNOWN_JOB: EXIT.notFound,
   UNKNOWN_KEY: EXIT.notFound,
+  UNKNOWN_PIPELINE: EXIT.notFound,
   UNKNOWN_STREAM: EXIT.notFound,
   REDIS_UNAVAILABLE: EXIT.unreachable,
   REDIS_UNCERTAIN: EXIT.unreachable,

@@ -37,7 +37,7 @@ describe('defaults', () => {
     expect(load()).toEqual({
       environment: 'development',
       service: { name: 'millrace', version: '1.2.3' },
-      http: { host: '127.0.0.1', port: 8000, requestTimeoutMs: 30_000 },
+      http: { host: '127.0.0.1', port: 8000, orAnyPort: false, requestTimeoutMs: 30_000 },
       limits: {
         bodyBytes: 2 ** 20,
         batchBodyBytes: 2 ** 23,
@@ -57,6 +57,7 @@ describe('defaults', () => {
       },
       roles: new Set(['api', 'worker', 'ingress', 'proxy', 'connector']),
       app: undefined,
+      connector: { output: undefined, pipelines: undefined },
       backupDirectory: 'backups',
       stream: 'event-stream',
       redis: undefined,
@@ -102,9 +103,46 @@ describe('defaults', () => {
     expect(load({ ENVIRONMENT: 'staging', RATE_LIMIT_MAX: '0' }).rateLimit).toBeUndefined()
   })
 
+  it('of the role connector alone are a short stop, and another port where that is taken', () => {
+    const of = (env: Env) => {
+      const { shutdownGraceMs, http } = load(env)
+      return [shutdownGraceMs, http.orAnyPort]
+    }
+    expect(of({ ROLES: 'connector' })).toEqual([2_000, true])
+    expect(of({ ROLES: 'connector,api' })).toEqual([30_000, false])
+    const explicit = { SHUTDOWN_GRACE_PERIOD_MS: '7', PORT: '8000' }
+    expect(of({ ROLES: 'connector', ...explicit })).toEqual([7, false])
+  })
+
   it('take the name of a test runner in NODE_ENV for development', () => {
     expect(load({ NODE_ENV: 'test' }).environment).toBe('development')
   })
+})
+
+describe('the output of a connector', () => {
+  it('is declared by OUTPUT_ADAPTER_TYPE', () => {
+    const { output } = load({ OUTPUT_ADAPTER_TYPE: 'local_file' }).connector
+    expect(output).toEqual({
+      stream: 'telemetry:events',
+      group: 'eventhub-connector-group',
+      to: { type: 'file', directory: './output', format: 'json' },
+    })
+    const hub = load({ OUTPUT_ADAPTER_TYPE: 'EVENT_HUBS', EVENT_HUB_CONNECTION_STRING: 'Endpoint=x' })
+    expect(hub.connector.output?.to).toEqual({ type: 'event-hubs', connectionString: 'Endpoint=x' })
+  })
+
+  it.each<[Env, string[]]>([
+    [{ STREAM_KEY: 'a' }, ['STREAM_KEY is set and not used, since OUTPUT_ADAPTER_TYPE is not']],
+    [
+      { OUTPUT_ADAPTER_TYPE: 'LOCAL_FILE', EVENT_HUB_NAME: 'a', STREAM_KEY: 'a' },
+      ['EVENT_HUB_NAME is set and not used, since OUTPUT_ADAPTER_TYPE is LOCAL_FILE'],
+    ],
+    [
+      { OUTPUT_ADAPTER_TYPE: 'LOCAL_FILE', ROLES: 'api' },
+      ['OUTPUT_ADAPTER_TYPE is set and not used, since ROLES has no connector'],
+    ],
+    [{ OUTPUT_ADAPTER_TYPE: 'LOCAL_FILE', OUTPUT_DIRECTORY: 'a', OUTPUT_FORMAT: 'jsonl' }, []],
+  ])('%j: what is not used is told', (env, warnings) => expect(load(env).warnings).toEqual(warnings))
 })
 
 describe('where variables come from', () => {

@@ -3,6 +3,7 @@ import type { LogLevel } from '../core/settings.ts'
 import { databaseUrl, defined, redisPlace, redisWays, unusedSettings, unusedTlsFiles } from './servers.ts'
 import type { Given, RedisPlace } from './servers.ts'
 import type { ConfigFile } from './config-file.ts'
+import { connectorConfig, unusedOutput, type ConnectorConfig } from './output.ts'
 import { readVariables, type Reading } from './readings.ts'
 import { readDotEnv, type Source } from './sources.ts'
 import type { Values, VariableName } from './variables.ts'
@@ -17,8 +18,8 @@ export type LogFormat = (typeof LOG_FORMATS)[number]
 export interface Config {
   environment: Environment
   service: { name: string; version: string }
-  /** Without a host: all addresses, of IPv4 and IPv6. */
-  http: { host: string | undefined; port: number; requestTimeoutMs: number }
+  /** Without a host: all addresses, of IPv4 and IPv6. `orAnyPort`: another one where that port is taken. */
+  http: { host: string | undefined; port: number; orAnyPort: boolean; requestTimeoutMs: number }
   limits: {
     bodyBytes: number
     batchBodyBytes: number
@@ -54,9 +55,10 @@ export interface Config {
   connect: { attempts: number; delaysMs: readonly number[]; timeoutMs: number }
   /** For every group that does not say otherwise. */
   consumers: ConsumerDefaults
-  /** Of cron jobs that name none. */
+  connector: ConnectorConfig
   /** Where backups of the API lie; relative to the working directory. */
   backupDirectory: string
+  /** Of cron jobs that name none. */
   timezone: string
   /** 0 for no test events. */
   testEventIntervalMs: number
@@ -167,6 +169,7 @@ function assemble(values: Values, given: Given, version: string): Config {
     http: {
       host: values.HOST ?? (isDevelopment(values) ? '127.0.0.1' : undefined),
       port: values.SERVICE_PORT,
+      orAnyPort: isConnectorAlone(values) && !given.has('SERVICE_PORT'),
       requestTimeoutMs: values.REQUEST_TIMEOUT_MS,
     },
     limits: {
@@ -198,6 +201,7 @@ function assemble(values: Values, given: Given, version: string): Config {
       timeoutMs: values.CONNECTION_TIMEOUT,
     },
     consumers: consumerDefaults(values),
+    connector: connectorConfig(values),
     backupDirectory: values.BACKUP_DIRECTORY,
     timezone: values.TIMEZONE,
     testEventIntervalMs: values.TEST_EVENT_INTERVAL_MS ?? (isDevelopment(values) ? 10_000 : 0),
@@ -208,10 +212,12 @@ function assemble(values: Values, given: Given, version: string): Config {
     },
     metrics: { enabled: values.METRICS_ENABLED, port: values.METRICS_PORT },
     trace: values.TRACE_ENABLED,
-    shutdownGraceMs: values.SHUTDOWN_GRACE_PERIOD_MS,
-    warnings: [...unusedSettings(given), ...unusedTlsFiles(values, given)],
+    shutdownGraceMs: values.SHUTDOWN_GRACE_PERIOD_MS ?? (isConnectorAlone(values) ? 2_000 : 30_000),
+    warnings: [...unusedSettings(given), ...unusedTlsFiles(values, given), ...unusedOutput(values, given)],
   }
 }
+
+const isConnectorAlone = ({ ROLES }: Values): boolean => ROLES.every((role) => role === 'connector')
 
 const isDevelopment = (values: Values): boolean => values.ENVIRONMENT === 'development'
 

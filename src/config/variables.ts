@@ -3,6 +3,7 @@ import type { Variable } from './variable.ts'
 import { SERVICE } from './variables/service.ts'
 import { REDIS } from './variables/redis.ts'
 import { DATABASE } from './variables/database.ts'
+import { CONNECTOR } from './variables/connector.ts'
 import { CONSUMERS } from './variables/consumers.ts'
 import { TELEMETRY } from './variables/telemetry.ts'
 import { SECURITY } from './variables/security.ts'
@@ -14,6 +15,7 @@ export const VARIABLES = {
   ...REDIS,
   ...DATABASE,
   ...CONSUMERS,
+  ...CONNECTOR,
   ...TELEMETRY,
   ...SECURITY,
   ...LIMITS,

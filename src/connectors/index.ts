@@ -21,8 +21,19 @@ export {
 } from './pipeline.ts'
 export type { PipelineFailure, PipelineRun, PipelineState, PipelineStatus } from './pipeline-run.ts'
 export { pipelineRun } from './run-pipeline.ts'
+export { toCloudEvent, toCloudEventJson, type CloudEvent } from './cloud-event.ts'
+export {
+  checkEventHubsConnection,
+  eventHubsSink,
+  type EventHubsConnectOptions,
+  type EventHubsCredential,
+  type EventHubsCredentialOptions,
+  type EventHubsSinkOptions,
+} from './sinks/event-hubs.ts'
+export { fileSink, type FileSinkOptions } from './sinks/file.ts'
 export type { ColumnPath } from './sinks/postgres/columns.ts'
 export { postgresSink, type PostgresSinkOptions } from './sinks/postgres.ts'
 export { routeSink } from './sinks/route.ts'
 export { streamSink, type StreamSinkOptions } from './sinks/stream.ts'
 export { verifyWebhook, webhookSink, type WebhookSinkOptions } from './sinks/webhook.ts'
+export { fileSource, type CsvOptions, type FileSourceOptions } from './sources/file.ts'

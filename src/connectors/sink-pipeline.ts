@@ -149,14 +149,10 @@ export class SinkPipeline implements PipelineRun {
   }
 
   #handler(writer: SinkWriter): BatchHandler {
-    const middleware = compose(
-      ...(this.#surroundings.middleware ?? []),
-      ...(this.#declaration.middleware ?? []),
-    )
-    const run = batched(
-      (arrive) => middleware(arrive),
-      (deliveries) => writer.write(sinkEvents(deliveries)),
-    )
+    const way = [...(this.#surroundings.middleware ?? []), ...(this.#declaration.middleware ?? [])]
+    const write: BatchHandler = (deliveries) => writer.write(sinkEvents(deliveries))
+    // Where nothing is on the way, nobody pays for one.
+    const run = way.length === 0 ? write : batched((arrive) => compose(...way)(arrive), write)
     return this.#surroundings.around?.(run) ?? run
   }
 

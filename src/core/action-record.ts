@@ -20,14 +20,17 @@ export type ActionName =
   | 'edit'
   | 'hold'
   | 'pause'
+  | 'pause-pipeline'
   | 'redrive'
   | 'release'
   | 'release-hold'
   | 'remove-consumer'
   | 'replay'
   | 'reset'
+  | 'restart-pipeline'
   | 'restore'
   | 'resume'
+  | 'resume-pipeline'
   | 'trim'
 
 /** What an operator did to a stream. Written in the same step as the deed itself, so neither is there alone. */

@@ -102,7 +102,8 @@ function parseHeaders(text: string): Record<string, string> {
   return headers
 }
 
-const holdsJson = (contentType: string | undefined): boolean =>
+/** Whether data of this `datacontenttype` is JSON; anything else is a text. */
+export const holdsJson = (contentType: string | undefined): boolean =>
   contentType === undefined || /^application\/(?:json|[^;]+\+json)\s*(?:;|$)/i.test(contentType)
 
 function parseJson(field: string, text: string): unknown {
@@ -206,15 +207,27 @@ function isoTime(time: number | string): string {
  * The fields of an event on its way in: of the CloudEvents attributes only those that say more than the entry's own
  * position does.
  *
- * @throws MillraceError `EVENT_INVALID` where the data or a header can't be written down.
+ * @throws MillraceError `EVENT_INVALID` where the data or a header can't be written down, and where data is no text though
+ *   its `datacontenttype` says that it is no JSON
  */
 export function encodeEvent(event: NewEvent): string[] {
-  const fields = ['type', event.type, 'data', toJson(event.data)]
+  const fields = ['type', event.type, 'data', dataText(event)]
   pushText(fields, 'id', event.id)
   pushText(fields, 'time', event.time)
   pushText(fields, 'partitionkey', event.key)
   if (event.headers) pushHeaders(fields, event.headers)
   return fields
+}
+
+/** As JSON, or a text as it is where its `datacontenttype` says that it is none. */
+function dataText({ data, headers }: NewEvent): string {
+  const contentType = headers?.['datacontenttype']
+  if (typeof contentType !== 'string' || holdsJson(contentType)) return toJson(data)
+  if (typeof data === 'string' && data.isWellFormed()) return data
+  throw new MillraceError(
+    'EVENT_INVALID',
+    `data of the datacontenttype "${contentType}" must be a text; leave datacontenttype out to write JSON`,
+  )
 }
 
 function pushText(fields: string[], name: string, value: string | undefined): void {
@@ -240,12 +253,6 @@ function pushHeaders(fields: string[], headers: Readonly<Record<string, string>>
       throw new MillraceError(
         'EVENT_INVALID',
         `the header ${JSON.stringify(name)} is no valid Unicode; use well-formed text`,
-      )
-    }
-    if (name === 'datacontenttype' && !holdsJson(value)) {
-      throw new MillraceError(
-        'EVENT_INVALID',
-        `data is written as JSON, so datacontenttype can't be "${value}"`,
       )
     }
     fields.push(name, value)

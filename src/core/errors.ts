@@ -131,7 +131,11 @@ export function errorName(error: Error): string {
 /** Whatever was thrown, as an Error: handlers may throw anything, also `undefined`. */
 export function toError(thrown: unknown): Error {
   try {
-    if (thrown instanceof Error) return thrown
+    if (thrown instanceof Error) {
+      // Whoever has an error reads this: better it fails here.
+      void thrown.message
+      return thrown
+    }
     return new Error(
       typeof thrown === 'string' ? thrown : `thrown: ${JSON.stringify(thrown) ?? String(thrown)}`,
     )

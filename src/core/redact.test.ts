@@ -10,6 +10,11 @@ describe('redactText', () => {
     ['redis://ann:p@ss@host', 'redis://ann:****@host'],
     ['GET /x?page=2&access_token=hunter2&b=1', 'GET /x?page=2&access_token=****&b=1'],
     ['host=db password=hunter2 user=ann', 'host=db password=**** user=ann'],
+    [
+      'Endpoint=sb://h/;SharedAccessKey=hunter2=;EntityPath=e',
+      'Endpoint=sb://h/;SharedAccessKey=****;EntityPath=e',
+    ],
+    ['https://h/x?sv=1&sig=hunter2%3D&se=2', 'https://h/x?sv=1&sig=****&se=2'],
     ['authorization: Bearer hunter2hunter2hunter2', 'authorization: Bearer ****'],
     [`the key mr_0123abcd_${'Aa0-_'.repeat(9).slice(0, 43)} leaked`, 'the key mr_0123abcd_**** leaked'],
     ['the token eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln expired', 'the token **** expired'],

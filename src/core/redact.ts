@@ -4,7 +4,8 @@ export const MASK = '****'
 /** Up to the last `@` of an address: a password may hold one that nobody encoded. */
 const CREDENTIALS = /:\/\/([^\s/@:]*):([^\s/]*)@/g
 /** As in a query, a cookie or a connection string. */
-const NAMED = /(pass(?:word|wd|phrase)|secret|token|api[-_]?key|signature)([\w-]{0,32})=[^\s&"',;]+/gi
+const NAMED =
+  /(pass(?:word|wd|phrase)|secret|token|(?:api|access|account)[-_]?key|signature|\bsig)([\w-]{0,32})=[^\s&"',;]+/gi
 const BEARER = /\b(bearer)\s+[\w.~+/=-]{16,}/gi
 /** An API key: what names it may be seen. */
 const API_KEY = /(mr_[\da-f]{8})_[\w-]{43}/g

@@ -1,4 +1,4 @@
-/** What begins so is ours, whichever service it belongs to: jobs, settings, counts of requests. */
+/** What begins so is ours, whichever service it belongs to: jobs, settings, cursors, counts of requests. */
 const OURS = /^\{?millrace:/
 
 /**

@@ -2,6 +2,7 @@ import { collectIssues, InvalidError, type Issue } from './errors.ts'
 import { checkName } from './names.ts'
 import {
   LOG_LEVELS,
+  PIPELINE_STATES,
   STREAM_STATES,
   type SettingName,
   type Settings,
@@ -75,12 +76,13 @@ const CHECKS: Readonly<Record<SettingName, Check>> = {
   groups: byName('stream name', byName('group name', CONCURRENCY)),
   streams: byName('stream name', oneOf(STREAM_STATES)),
   jobs: byName('job name', job),
+  pipelines: byName('pipeline name', oneOf(PIPELINE_STATES)),
 }
 
 export const SETTING_NAMES = Object.keys(CHECKS) as readonly SettingName[]
 
-/** Settings by stream, group or job, which are put together name by name. */
-const BY_NAME: ReadonlySet<SettingName> = new Set(['groups', 'streams', 'jobs'])
+/** Settings by stream, group, job or pipeline, which are put together name by name. */
+const BY_NAME: ReadonlySet<SettingName> = new Set(['groups', 'streams', 'jobs', 'pipelines'])
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)

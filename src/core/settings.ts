@@ -8,6 +8,10 @@ export type LogLevel = (typeof LOG_LEVELS)[number]
 export const STREAM_STATES = ['followed', 'paused', 'removed'] as const
 export type StreamState = (typeof STREAM_STATES)[number]
 
+/** What becomes of a pipeline: it takes nothing more, on all instances. */
+export const PIPELINE_STATES = ['paused'] as const
+export type PipelineSetting = (typeof PIPELINE_STATES)[number]
+
 /** How a job runs; what is left out stays as the app declares it. */
 export interface JobSetting {
   /** A cron pattern, in the time zone of the job. */
@@ -32,6 +36,8 @@ export interface SettingValues {
   streams: ByName<StreamState>
   /** By their names. */
   jobs: ByName<JobSetting>
+  /** By their names; what is not among them runs. */
+  pipelines: ByName<PipelineSetting>
 }
 
 export type ByName<T> = Readonly<Record<string, T>>

@@ -72,5 +72,8 @@ export const idempotencyKey = (stream: string, key: string): string =>
 /** Set: the streams first published to through the API or the command line, for the audit trail to follow. */
 export const STREAM_REGISTRY_KEY = 'millrace:streams'
 
+/** Hash: pipeline → the cursor of its source, up to which everything is in the stream. */
+export const cursorsKey = (service: string): string => `millrace:cursors:${encodeURIComponent(service)}`
+
 /** Strings: client → how many requests it made in the current window of time; each expires with its window. */
 export const CLIENT_RATE_PREFIX = 'millrace:rate:'

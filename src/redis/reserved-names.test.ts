@@ -3,7 +3,7 @@ import { isReservedName } from '../core/reserved-names.ts'
 import { JOBS_STREAM } from '../schedule/tick-event.ts'
 import { stagedKey } from './backup/staged-keys.ts'
 import { ACTIVE_KEY, ALL_KEY, ENDED_KEY, jobKey, LAST_KEY, OPEN_KEY } from './jobs/job-keys.ts'
-import { CLIENT_RATE_PREFIX, deadLetterKey, groupKeys, idempotencyKey, inletKey } from './keys.ts'
+import { CLIENT_RATE_PREFIX, cursorsKey, deadLetterKey, groupKeys, idempotencyKey, inletKey } from './keys.ts'
 import { rateKey, seenKey, STREAM_REGISTRY_KEY } from './keys.ts'
 import { actionsKey } from './operations/action-record.ts'
 import { replayKey } from './replay/replay-keys.ts'
@@ -59,6 +59,7 @@ test('what belongs to no stream is reserved as well', () => {
   const keys = [
     STREAM_REGISTRY_KEY,
     CLIENT_RATE_PREFIX,
+    cursorsKey('a b'),
     SCHEDULED_STREAMS_KEY,
     EARLIER_KEY,
     TICKS_KEY,

@@ -4,6 +4,7 @@ import { gate } from './access.ts'
 import { addAdminRoutes } from './admin/admin-routes.ts'
 import { addAppRoutes, parameterPrefixes } from './app-routes.ts'
 import { clientAddress } from './client-address.ts'
+import { addCloudEventRoutes } from './cloud-event-routes.ts'
 import { addDocumentRoutes } from './document-routes.ts'
 import type { ServerApp } from './endpoint.ts'
 import { envelope, timeLimit } from './envelope.ts'
@@ -52,6 +53,7 @@ export function createServerApp(ports: ServerPorts, options: ServerOptions): Ser
     addHealthRoutes(app, ports)
     addMetricsRoute(app, ports)
     addPublishRoutes(app, ports, options)
+    addCloudEventRoutes(app, ports, options)
     addProcessedRoutes(app, ports)
     addTestEventRoute(app, ports)
     addSettingsRoutes(app, ports, options)

@@ -1,8 +1,9 @@
 import { IncomingMessage } from 'node:http'
 import type { Context } from 'hono'
+import { toError } from '../core/errors.ts'
+import { parseStrictJson } from '../core/strict-json.ts'
 import { HttpError } from './http-error.ts'
 import type { ServerEnv } from './server-env.ts'
-import { isDeeperThan } from '../core/json-depth.ts'
 
 const JSON_TYPE = /^application\/json\s*(?:;\s*charset\s*=\s*(?:utf-8|"utf-8")\s*)?;?\s*$/i
 
@@ -20,44 +21,43 @@ export interface JsonLimits {
  */
 export async function readJson(c: Context<ServerEnv>, { bytes, depth }: JsonLimits): Promise<unknown> {
   checkType(c.req.raw.headers)
-  const text = decode(await readBytes(c, bytes))
+  return parseBody(await readText(c, bytes), depth)
+}
+
+/** @throws HttpError for what is no JSON, or too deep */
+export function parseBody(text: string, depth: number): unknown {
   if (text.trim() === '') throw new HttpError('BODY_INVALID', 'the body is empty; send JSON')
-  if (isDeeperThan(depth, text)) {
-    throw new HttpError('BODY_INVALID', `the JSON is nested deeper than ${depth} levels; flatten it`)
-  }
-  const value = parse(text)
-  if (MAY_OVERFLOW.test(text) && holdsInfinity(value))
-    throw new HttpError('BODY_INVALID', 'the JSON holds a number beyond 1.8e308; send it as a text')
-  return value
-}
-
-function parse(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return parseStrictJson(text, depth, 'the body')
   } catch (error) {
-    throw new HttpError('BODY_INVALID', `the body is not JSON: ${(error as Error).message}`)
+    throw new HttpError('BODY_INVALID', toError(error).message)
   }
 }
 
-/** A number with an exponent, or of very many digits. Few bodies have one, so few are looked through. */
-const MAY_OVERFLOW = /[:,[\s]-?(?:\d{309}|\d+(?:\.\d+)?e\+?\d)/i
+/**
+ * The body of a request, whatever it is.
+ *
+ * @throws HttpError for a body that is too large, is compressed, or is no UTF-8
+ */
+export async function readText(c: Context<ServerEnv>, limitBytes: number): Promise<string> {
+  checkCoding(c.req.raw.headers)
+  return decode(await readBytes(c, limitBytes))
+}
 
-/** Such a number is written down as null again, which is something else than what was sent. */
-function holdsInfinity(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return value === Infinity || value === -Infinity
-  return Object.values(value).some(holdsInfinity)
+/** Of a body that is none of what a route takes. */
+export function wrongType(type: string | null, wanted: string, accept: string): HttpError {
+  const found = type === null ? 'the body has no Content-Type' : `the body is of type "${type.slice(0, 100)}"`
+  return new HttpError('MEDIA_TYPE_UNSUPPORTED', `${found}; send ${wanted}`, { headers: { accept } })
 }
 
 /** Strict also because no web page can send this type to another site without asking first, which we never allow. */
 function checkType(headers: Headers): void {
   const type = headers.get('content-type')
-  if (type === null || !JSON_TYPE.test(type)) {
-    const found =
-      type === null ? 'the body has no Content-Type' : `the body is of type "${type.slice(0, 100)}"`
-    throw new HttpError('MEDIA_TYPE_UNSUPPORTED', `${found}; send application/json in UTF-8`, {
-      headers: { accept: 'application/json' },
-    })
-  }
+  if (type === null || !JSON_TYPE.test(type))
+    throw wrongType(type, 'application/json in UTF-8', 'application/json')
+}
+
+function checkCoding(headers: Headers): void {
   const coding = headers.get('content-encoding')
   if (coding !== null && coding.toLowerCase() !== 'identity') {
     throw new HttpError('MEDIA_TYPE_UNSUPPORTED', 'compressed bodies are not accepted; send it as it is', {

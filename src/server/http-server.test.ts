@@ -71,6 +71,16 @@ describe('start', () => {
     })
   })
 
+  it('takes another port where that one is taken, if it may', async () => {
+    const first = await serve(() => new Response())
+    const options = { host: '127.0.0.1', port: portOf(first), orAnyPort: true, requestTimeoutMs: 5000 }
+    const second = new HttpServer(() => new Response('second'), options)
+    started.push(second)
+    await second.start()
+    expect(portOf(second)).not.toBe(portOf(first))
+    expect(await (await fetch(second.url)).text()).toBe('second')
+  })
+
   it('names HOST where the address is not of this machine', async () => {
     const server = new HttpServer(fakeServer().app.fetch, {
       host: '192.0.2.1',

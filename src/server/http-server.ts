@@ -14,6 +14,8 @@ export interface HttpServerOptions {
   host?: string | undefined
   /** 0 for any that is free. */
   port: number
+  /** Where that port is taken, another one that is free; off: it fails then. */
+  orAnyPort?: boolean
   /** Which variable has the port (SERVICE_PORT), for whoever has to change it. */
   portVariable?: 'SERVICE_PORT' | 'METRICS_PORT'
   /** How long a client may take to send a request. */
@@ -74,15 +76,22 @@ export class HttpServer implements Service {
 
   /** @throws MillraceError `CONFIGURATION_INVALID` when it can't listen, with the variable to change */
   async start(): Promise<void> {
-    const { host, port, log = noLog } = this.#options
-    this.#server.listen({ host, port })
+    const { port, orAnyPort, log = noLog } = this.#options
     try {
-      await once(this.#server, 'listening')
+      await this.#listen(port)
     } catch (error) {
-      throw describeListenError(error as NodeJS.ErrnoException, this.#options)
+      if (!orAnyPort || (error as NodeJS.ErrnoException).code !== 'EADDRINUSE')
+        throw describeListenError(error as NodeJS.ErrnoException, this.#options)
+      await this.#listen(0)
+      log.info({ port }, `Port ${port} is taken: this service listens at ${this.url}`)
     }
     // Such as too many open files: one connection fails, the service goes on.
     this.#server.on('error', (error) => log.warn({ error }, 'A connection could not be taken'))
+  }
+
+  async #listen(port: number): Promise<void> {
+    this.#server.listen({ host: this.#options.host, port })
+    await once(this.#server, 'listening')
   }
 
   stop(deadlineMs: number): Promise<void> {

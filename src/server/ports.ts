@@ -4,6 +4,7 @@ import type { MillraceError } from '../core/errors.ts'
 import type { NewEvent } from '../core/event.ts'
 import type { Operations } from '../core/operations.ts'
 import type { ProcessedEvents } from '../core/processed-events.ts'
+import type { RepeatableRequest } from '../core/request-memory.ts'
 import type { RouteAnswer, RouteDeclaration, RouteRequest } from '../core/route.ts'
 import type { Log } from '../core/service.ts'
 import type { SettingsControl } from '../core/settings.ts'
@@ -78,7 +79,15 @@ export interface AppRoutes {
   readonly routes: readonly RouteDeclaration[]
   /** Aborted when the service stops. */
   readonly stopping: AbortSignal
-  answer(route: RouteDeclaration, request: RouteRequest): Promise<RouteAnswer>
+  /**
+   * @param requestAs the request, with the id that it gets
+   * @param repeatable where it came with an `Idempotency-Key`, for a route that takes one
+   */
+  answer(
+    route: RouteDeclaration,
+    requestAs: (requestId: string) => RouteRequest,
+    repeatable?: RepeatableRequest,
+  ): Promise<RouteAnswer>
 }
 
 /** The streams of the service, for whoever may look. */

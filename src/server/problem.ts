@@ -39,6 +39,7 @@ const VERDICTS: Partial<Record<ErrorCode, Verdict>> = {
   UNKNOWN_GROUP: { status: 404 },
   UNKNOWN_JOB: { status: 404 },
   UNKNOWN_KEY: { status: 404 },
+  UNKNOWN_PIPELINE: { status: 404 },
   UNKNOWN_STREAM: { status: 404 },
   CONSUMER_BUSY: { status: 409 },
   GROUP_BUSY: { status: 409 },

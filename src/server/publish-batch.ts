@@ -11,6 +11,16 @@ export interface BatchItem {
   event: NewEvent
 }
 
+/** How a request calls what is at fault. */
+export interface RequestTerms {
+  /** An event, by its place in the batch. */
+  item(index: number): string
+  /** Its data. */
+  data: string
+}
+
+const TERMS: RequestTerms = { item: (index) => `events.${index}`, data: 'payload' }
+
 /** What was prepared of a batch, by streams, with the places of the events in the batch. */
 type Prepared = Map<string, { events: PreparedEvent[]; indexes: number[] }>
 
@@ -20,13 +30,21 @@ type Prepared = Map<string, { events: PreparedEvent[]; indexes: number[] }>
  * @throws InvalidError with every event at fault by its index; nothing was published
  * @throws PublishError with a result for each, when some or all were not written
  */
-export async function publishBatch(ports: Publishing, items: readonly BatchItem[]): Promise<string[]> {
-  const results = await publishAll(ports, await prepareAll(ports, items))
+export async function publishBatch(
+  ports: Publishing,
+  items: readonly BatchItem[],
+  terms = TERMS,
+): Promise<string[]> {
+  const results = await publishAll(ports, await prepareAll(ports, items, terms))
   if (results.every((result) => typeof result === 'string')) return results
   throw new PublishError(results)
 }
 
-async function prepareAll(ports: Publishing, items: readonly BatchItem[]): Promise<Prepared> {
+async function prepareAll(
+  ports: Publishing,
+  items: readonly BatchItem[],
+  terms: RequestTerms,
+): Promise<Prepared> {
   const byStream: Prepared = new Map()
   const faults: InvalidError[] = []
   for (const [index, { stream, event }] of items.entries()) {
@@ -36,7 +54,7 @@ async function prepareAll(ports: Publishing, items: readonly BatchItem[]): Promi
       add(byStream, stream, index, prepared instanceof Promise ? await prepared : prepared)
     } catch (thrown) {
       if (!(thrown instanceof MillraceError)) throw thrown
-      faults.push(faultOf(thrown, `events.${index}`))
+      faults.push(faultOf(thrown, terms.item(index), terms))
     }
   }
   if (faults.length === 0) return byStream
@@ -52,9 +70,9 @@ function add(byStream: Prepared, stream: string, index: number, event: PreparedE
   place.indexes.push(index)
 }
 
-function faultOf(error: MillraceError, prefix: string): InvalidError {
+function faultOf(error: MillraceError, prefix: string, terms: RequestTerms): InvalidError {
   const { code, message } = error
-  const renamed = inTermsOfRequest(error)
+  const renamed = inTermsOfRequest(error, terms)
   const issues = renamed instanceof InvalidError ? renamed.issues : []
   const placed: Issue[] = issues.map(({ path, message }) => ({
     path: path ? `${prefix}.${path}` : prefix,
@@ -63,11 +81,11 @@ function faultOf(error: MillraceError, prefix: string): InvalidError {
   return new InvalidError(code, '', placed.length > 0 ? placed : [{ path: prefix, message }])
 }
 
-/** An error with the name that the data of an event has in a request: `payload`. */
-export function inTermsOfRequest(error: unknown): unknown {
+/** An error with the name that the data of an event has in a request. */
+export function inTermsOfRequest(error: unknown, { data }: Pick<RequestTerms, 'data'> = TERMS): unknown {
   if (!(error instanceof InvalidError)) return error
   const issues = error.issues.map(({ path, message }) => ({
-    path: path.replace(/^data(?=\.|$)/, 'payload'),
+    path: path.replace(/^data(?=\.|$)/, data),
     message,
   }))
   return new InvalidError(error.code, 'the event is at fault', issues, { cause: error })

@@ -47,6 +47,11 @@ export type EventInput = z.output<typeof EventSchema>
 export const BatchSchema = (maxEvents: number) =>
   z.object({ events: z.array(EventSchema).min(1).max(maxEvents) })
 
+/** A stream that may be published to, in a path. */
+export const StreamParams = z.object({
+  stream: name('stream name', checkStreamName).openapi({ example: 'notes' }),
+})
+
 export const IdempotencyHeaders = z.object({
   'Idempotency-Key': name('Idempotency-Key')
     // Shorter than a name may be: each event of a batch gets the key with its index behind it.

@@ -16,6 +16,7 @@ const configured: SettingValues = {
   batchSize: 100,
   groups: { orders: { mailer: 3 } },
   streams: {},
+  pipelines: {},
   jobs: {},
 }
 

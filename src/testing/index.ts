@@ -19,3 +19,12 @@ export { streamLogConformance } from './conformance.ts'
 export type { Features, OpenLog, OpenOptions, Runner, StreamLogAdapter } from './conformance/adapter.ts'
 export { MemoryStreamLog, type MemoryStreamLogOptions } from './memory-log.ts'
 export { startFaultProxy, type FaultProxy } from './fault-proxy.ts'
+export { sinkConformance } from './sink-conformance.ts'
+export type {
+  SinkAdapter,
+  SinkFaults,
+  SinkFeature,
+  SinkLab,
+  SinkProcessTarget,
+  SinkRunner,
+} from './sink-conformance/lab.ts'

@@ -19,17 +19,6 @@ import {
 
 const { program, reason } = await findTestPrometheus()
 
-/** Of connectors; they stand here until docs/metrics.md has them. */
-const PENDING = [
-  'millrace_pipeline_paused',
-  'millrace_sink_batch_size',
-  'millrace_sink_failures_total',
-  'millrace_sink_up',
-  'millrace_sink_write_duration_seconds',
-  'millrace_sink_written_total',
-  'millrace_source_published_total',
-]
-
 describe('what is shipped', () => {
   it('is what the builder makes (written anew by `npm run dashboards`)', async () => {
     for (const [path, text] of await files()) expect(readFileSync(join(MONITORING, path), 'utf8')).toBe(text)
@@ -52,7 +41,7 @@ describe('the metrics that are asked for', () => {
   const named = [...panelQueries, ...rules].map(({ expr }) => metricsIn(expr))
 
   it.each([...new Set(named.flat())].toSorted())('%s is one that there is', (name) => {
-    expect([...documented, ...ofProcess, ...PENDING]).toContain(name)
+    expect([...documented, ...ofProcess]).toContain(name)
   })
 
   it('are named by every query', () => {

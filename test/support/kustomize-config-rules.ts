@@ -106,9 +106,11 @@ function configOf(manifests: readonly Manifest[], workload: Workload, container:
   try {
     writeSecrets(root, manifests, workload, container)
     const given = Object.entries(environmentOf(manifests, workload, container))
-    const env = given.map(([name, value]) => [name, name.endsWith('_FILE') ? join(root, value!) : value])
-    const config = loadConfig(Object.fromEntries(env), { cwd: root, version: VERSION })
-    checkConfig(config)
+    const env = Object.fromEntries(
+      given.map(([name, value]) => [name, name.endsWith('_FILE') ? join(root, value!) : value]),
+    )
+    const config = loadConfig(env, { cwd: root, version: VERSION })
+    checkConfig(config, env)
     return config
   } finally {
     rmSync(root, { recursive: true })

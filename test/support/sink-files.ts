@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { HEADER_LENGTH, memberSize } from '../../src/connectors/sinks/file/gzip-member.ts'
 import { parseSegmentName } from '../../src/connectors/sinks/file/names.ts'
@@ -11,11 +11,8 @@ export interface Line {
   millraceentry?: string
 }
 
-interface Found {
-  path: string
-  /** How many of its bytes count, by whoever knows. */
-  limit(path: string): number
-}
+/** How many bytes of a file count, by whoever knows. */
+type Limit = (path: string) => number
 
 /** Every file below a directory, temporary ones aside. */
 export function filesBelow(directory: string): string[] {
@@ -30,14 +27,20 @@ export function filesBelow(directory: string): string[] {
 const byNumbers = new Intl.Collator('en', { numeric: true }).compare
 
 /** The whole lines of all files of a directory; of each as many bytes as `limit` says. */
-export function linesBelow(directory: string, limit: Found['limit'] = () => Infinity): Line[] {
-  return filesBelow(directory).flatMap((path) => linesOf({ path, limit }))
+export function linesBelow(directory: string, limit: Limit = () => Infinity): Line[] {
+  for (;;) {
+    const files = filesBelow(directory).map((path) => linesOf(path, limit))
+    // One got another name meanwhile, under which it was not listed.
+    if (files.every((lines) => lines !== undefined)) return files.flat()
+  }
 }
 
-function linesOf({ path, limit }: Found): Line[] {
-  const name = parseSegmentName(path.slice(path.lastIndexOf('/') + 1))
+function linesOf(path: string, limit: Limit): Line[] | undefined {
+  const name = parseSegmentName(basename(path))
+  const end = Math.min(limit(path), name?.bytes ?? Infinity)
   const content = contentOf(path)
-  const bytes = content.subarray(0, Math.min(limit(path), name?.bytes ?? Infinity))
+  if (!content) return undefined
+  const bytes = content.subarray(0, end)
   const text = name?.isGzip ? unpack(bytes) : bytes.toString()
   const whole = text.slice(0, text.lastIndexOf('\n') + 1)
   return whole
@@ -46,12 +49,11 @@ function linesOf({ path, limit }: Found): Line[] {
     .map((line) => JSON.parse(line) as Line)
 }
 
-/** It may get another name at any time. */
-function contentOf(path: string): Buffer {
+function contentOf(path: string): Buffer | undefined {
   try {
     return readFileSync(path)
   } catch {
-    return Buffer.alloc(0)
+    return undefined
   }
 }
 

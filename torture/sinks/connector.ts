@@ -31,11 +31,11 @@ const run = pipelineRun(
   }),
   { streams, log: noLog },
 )
-await run.start()
-process.send?.('ready')
 process.once('SIGTERM', () => {
   void run.stop(5_000).then(async () => {
     await streams.close()
     process.exit(0)
   })
 })
+await run.start()
+process.send?.('ready')

@@ -15,8 +15,8 @@ interface Instance {
   process: ChildProcess
   /** Resolves when it runs, or has ended before that. */
   ready: Promise<unknown>
-  /** Its exit code; null where it was killed. */
-  ended: Promise<number | null>
+  /** Its exit code, or what killed it. */
+  ended: Promise<string>
 }
 
 /** Some instances of a connector, of which one is killed every other second, and started again. */
@@ -44,18 +44,18 @@ export class Crew {
     await this.#loop
   }
 
-  /** Answers how many did not end by themselves. */
-  async stop(): Promise<number> {
+  /** Answers how each ended that did not do so by itself. */
+  async stop(): Promise<string[]> {
     await this.spare()
     const ends = this.#children.map(async ({ process, ready, ended }) => {
       await ready
       process.kill('SIGTERM')
       const timer = setTimeout(() => process.kill('SIGKILL'), STOP_MS)
-      const code = await ended
+      const end = await ended
       clearTimeout(timer)
-      return code === 0 ? 0 : 1
+      return end
     })
-    return (await Promise.all(ends)).reduce<number>((sum, one) => sum + one, 0)
+    return (await Promise.all(ends)).filter((end) => end !== '0')
   }
 
   async #killNowAndThen(): Promise<void> {
@@ -65,6 +65,8 @@ export class Crew {
       if (signal.aborted) return
       const place = this.#random.between(0, INSTANCES - 1)
       const victim = this.#children[place]!
+      // One that has not come up yet would never do any work on a busy machine.
+      await victim.ready
       victim.process.kill('SIGKILL')
       await victim.ended
       this.kills++
@@ -76,7 +78,7 @@ export class Crew {
     const options: ConnectorOptions = { ...this.#options, seed: this.#random.between(1, 2 ** 31) }
     const args = ['--import', 'tsx', CONNECTOR, JSON.stringify(options)]
     const process = spawn(execPath, args, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
-    const ended = once(process, 'exit').then(([code]) => code as number | null)
+    const ended = once(process, 'exit').then(([code, signal]) => String(signal ?? code))
     return { process, ended, ready: Promise.race([once(process, 'message'), ended]) }
   }
 }

@@ -53,7 +53,7 @@ export async function tortureSink(
     const held = await target.held()
     const found = examine(positions, held, target.once)
     if (!isDrained) found.violations.push(`the group was not done within ${DRAIN_MS / 1_000} s`)
-    if (left > 0) found.violations.push(`${left} connectors did not stop by themselves`)
+    if (left.length > 0) found.violations.push(`connectors did not stop by themselves: ${left.join(', ')}`)
     const { total } = await log.operations.deadLetters.summary(STREAM)
     if (total > 0) found.violations.push(`${total} events are dead letters`)
     return {

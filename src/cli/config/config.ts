@@ -11,7 +11,7 @@ import { readServiceConfig, type ConfigFlags } from '../service-config.ts'
 /** `millrace config print`: every variable as a service would get it that is started here with these flags. */
 export async function configPrintCommand(io: Io, flags: ConfigFlags & { json?: boolean }): Promise<void> {
   const { config, variables } = await readServiceConfig(io, flags)
-  checkConfig(config)
+  checkConfig(config, io.env)
   if (flags.json) return printJson(io, variables.map(toJson))
   await printTable(io, variables, COLUMNS)
 }

@@ -18,7 +18,7 @@ import { engineFolder } from '../with-redis.ts'
 export async function serveCommand(io: Io, flags: ConfigFlags): Promise<ExitCode> {
   const current = await readServiceConfig(io, flags)
   const { config } = current
-  checkConfig(config)
+  checkConfig(config, io.env)
   const app = await loadApp(io, config.app)
   const redactFields = [...config.log.redactFields, ...app.personalFields]
   const { name } = config.service

@@ -10,13 +10,16 @@ import type { AdminPorts } from '../../server/admin/admin-ports.ts'
 import type { SettingsService } from '../../settings/settings-service.ts'
 import type { ServiceSecurity } from './access.ts'
 import { backupFiles } from './backup-files.ts'
+import type { Connectors } from './connectors.ts'
 import type { ServiceOptions } from './options.ts'
+import { pipelineControl } from './pipeline-control.ts'
 import { retained } from './retained.ts'
 import { scheduleStates } from './schedules.ts'
 
 export interface AdministrationParts {
   security: Pick<ServiceSecurity, 'access'>
-  settings: Pick<SettingsService, 'values'>
+  settings: Pick<SettingsService, 'change' | 'values'>
+  connectors: Connectors
   stopping: AbortSignal
 }
 
@@ -54,13 +57,15 @@ export class Administration {
 
   get ports(): AdminPorts {
     const { app, config } = this.#options
-    const { settings, stopping } = this.#parts
+    const { settings, connectors, stopping } = this.#parts
+    const operations = () => this.#redis.log.operations
     const targets = new Map(retained(app).map((one) => [one.stream, resolveRetention(one)]))
     return {
-      operations: () => this.#redis.log.operations,
+      operations,
       jobs: () => this.jobs,
       backups: () => backupFiles(config.backupDirectory),
       keys: this.#keys,
+      pipelines: pipelineControl({ connectors, settings, operations }),
       schedules: async () => scheduleStates(app, settings.values.jobs, this.#redis.log.operations.schedule),
       retentionOf: (stream) => targets.get(stream),
       stopping,

@@ -15,7 +15,7 @@ const logger = createLogger({
 })
 const configOf = (env: NodeJS.ProcessEnv) => loadConfig(env, { cwd: '/nowhere', version: '1.0.0' })
 const complete = (app: Partial<App>, env: NodeJS.ProcessEnv = {}) =>
-  completeApp({ app: defineApp(app), config: configOf(env), logger })
+  completeApp({ app: defineApp(app), config: configOf(env), env: {}, logger })
 
 const group = (stream: string, options: object) => ({
   stream,

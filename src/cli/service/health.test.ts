@@ -1,10 +1,14 @@
 import { describe, expect, it } from 'vitest'
+import type { PipelineStatus } from '../../connectors/pipeline-run.ts'
 import type { WorkerStatus } from '../../worker/worker.ts'
 import { healthReport, type HealthSources } from './health.ts'
 
 /** What health looks at. */
 const worker = (status: Partial<WorkerStatus> = {}): WorkerStatus =>
   ({ lastLoopAt: Date.now(), lastEntryAt: undefined, ...status }) as WorkerStatus
+
+const pipe = (status: Partial<PipelineStatus> = {}): PipelineStatus =>
+  ({ name: 'archive', state: 'running', lastLoops: [Date.now()], ...status }) as PipelineStatus
 
 const gone = { status: 'unhealthy', error: 'gone' } as const
 const well: HealthSources = {
@@ -45,6 +49,16 @@ describe('the health report', () => {
     ],
     ['nothing is consumed', { workers: [] }, 'unhealthy', 'the consume loop makes no progress'],
     ['a responder hangs', { responders: [1] }, 'unhealthy', 'a responder makes no progress'],
+    ['sinks take what they get', { pipelines: [pipe(), pipe({ state: 'paused' })] }, 'healthy', undefined],
+    ['a sink is away', { pipelines: [pipe(), pipe({ state: 'retrying' })] }, 'degraded', undefined],
+    ['a sink has failed', { pipelines: [pipe({ state: 'failed' })] }, 'degraded', undefined],
+    [
+      'the loop of a pipeline hangs',
+      { pipelines: [pipe({ lastLoops: [Date.now(), 1] })] },
+      'unhealthy',
+      'a pipeline makes no progress',
+    ],
+    ['a pipeline has not begun to read', { pipelines: [pipe({ lastLoops: [0] })] }, 'healthy', undefined],
     ['responders run', { responders: [Date.now()] }, 'healthy', undefined],
     [
       'a loop in the background hangs',
@@ -65,6 +79,18 @@ describe('the health report', () => {
   it('names what is stuck', () => {
     const { checks } = reportWith({ background: [{ name: 'jobs', lastLoopAt: 1 }] })
     expect(checks['background']).toEqual({ status: 'degraded', stuck: ['jobs'] })
+  })
+
+  it('tells the state of each pipeline', () => {
+    const pipelines = [
+      pipe(),
+      pipe({ name: 'away', state: 'retrying' }),
+      pipe({ name: 'stuck', lastLoops: [1] }),
+    ]
+    expect(reportWith({ pipelines }).checks['sinks']).toEqual({
+      status: 'unhealthy',
+      pipelines: { archive: 'running', away: 'retrying', stuck: 'hung' },
+    })
   })
 
   it('has no check for what the roles do not use', () => {

@@ -1,4 +1,5 @@
 import type { BackgroundLoop } from '../../bus/background.ts'
+import type { PipelineStatus } from '../../connectors/pipeline-run.ts'
 import type { HealthCheck, HealthReport, HealthStatus } from '../../server/ports.ts'
 import type { WorkerStatus } from '../../worker/worker.ts'
 import type { CircuitWord } from './circuit.ts'
@@ -21,6 +22,8 @@ export interface HealthSources {
   background: readonly BackgroundLoop[] | undefined
   /** When the loops of the responders last came round; undefined where there are none. */
   responders?: readonly number[] | undefined
+  /** Undefined where there are no pipelines to run. */
+  pipelines?: readonly PipelineStatus[] | undefined
   /** Why requests are refused for the moment. */
   overload: string | undefined
   /** Why the service does not take requests, whatever its parts say: it starts, or it stops. */
@@ -32,22 +35,25 @@ export interface HealthSources {
  * and consumption waits.
  */
 export function healthReport(sources: HealthSources): HealthReport {
-  const { workers, database, background, responders, notReady } = sources
+  const { workers, database, background, responders, pipelines, notReady } = sources
   const redis = checkRedis(sources)
   const eventStream = workers && checkWorkers(workers)
   const rpc = responders && checkResponders(responders)
+  const sinks = pipelines && checkPipelines(pipelines)
   const checks = {
     redis,
     ...(eventStream && { eventStream }),
     ...(rpc && { rpc }),
+    ...(sinks && { sinks }),
     ...(database && { database }),
     ...(background && { background: checkBackground(background) }),
     ...(sources.overload !== undefined && {
       load: { status: 'degraded' as const, reason: sources.overload },
     }),
   }
-  const status = worst(redis.status, eventStream?.status, rpc?.status, ...others(checks).map(soften))
-  const reason = notReady ?? reasonOf(sources, eventStream, rpc)
+  const main = [redis, eventStream, rpc, sinks].map((check) => check?.status)
+  const status = worst(...main, ...others(checks).map(soften))
+  const reason = notReady ?? reasonOf(sources, eventStream, rpc, sinks)
   return { status, checks, ready: reason === undefined, ...(reason === undefined ? {} : { reason }) }
 }
 
@@ -72,6 +78,20 @@ function checkResponders(lastLoops: readonly number[]): HealthCheck {
   const stuck = lastLoops.filter((at) => isStuck(at, STUCK_AFTER_MS)).length
   const respondersActive = lastLoops.length > 0 && stuck === 0
   return { status: respondersActive ? 'healthy' : 'unhealthy', respondersActive }
+}
+
+/** What is not well with a sink is degraded, since its entries wait in the stream; a loop that hangs is a fault of ours. */
+function checkPipelines(pipelines: readonly PipelineStatus[]): HealthCheck {
+  // One that waits for its sink has not begun to read.
+  const isHung = ({ lastLoops }: PipelineStatus) =>
+    lastLoops.some((at) => at > 0 && isStuck(at, STUCK_AFTER_MS))
+  const isAway = ({ state }: PipelineStatus) => state === 'retrying' || state === 'failed'
+  const troubled = pipelines.some(isAway) ? 'degraded' : 'healthy'
+  const states = pipelines.map((one) => [one.name, isHung(one) ? 'hung' : one.state])
+  return {
+    status: pipelines.some(isHung) ? 'unhealthy' : troubled,
+    pipelines: Object.fromEntries(states),
+  }
 }
 
 function checkBackground(loops: readonly BackgroundLoop[]): HealthCheck {
@@ -102,10 +122,12 @@ function reasonOf(
   { redis, circuit }: HealthSources,
   eventStream: HealthCheck | undefined,
   rpc: HealthCheck | undefined,
+  sinks: HealthCheck | undefined,
 ): string | undefined {
   if (redis.status !== 'healthy') return 'Redis does not answer'
   if (circuit !== 'closed') return 'the circuit around Redis is open'
   if (eventStream && eventStream.status !== 'healthy') return 'the consume loop makes no progress'
   if (rpc && rpc.status !== 'healthy') return 'a responder makes no progress'
+  if (sinks?.status === 'unhealthy') return 'a pipeline makes no progress'
   return undefined
 }

@@ -9,6 +9,7 @@ import { jobGroup } from '../../schedule/job-group.ts'
 import { createMetricsApp } from '../../server/app.ts'
 import { HttpServer } from '../../server/http-server.ts'
 import type { ServerPorts } from '../../server/ports.ts'
+import type { PipelineMetrics } from '../../telemetry/metrics/pipelines.ts'
 import type { RpcMetrics } from '../../telemetry/metrics/rpc.ts'
 import { ServiceMetrics } from '../../telemetry/metrics/service-metrics.ts'
 import type { StreamSources } from '../../telemetry/metrics/stream-scrape.ts'
@@ -22,23 +23,27 @@ export interface MeasuredParts {
   postgres: Postgres | undefined
   workers: StreamWorkers | undefined
   circuit: Pick<RedisCircuit, 'state'>
+  ready: boolean
 }
 
 /** The metrics of a service, where it is to have any. What they need is asked for when there is a scrape. */
 export function serviceMetrics(
   options: ServiceOptions,
   rpc: RpcMetrics,
+  pipelines: PipelineMetrics,
   parts: () => MeasuredParts,
 ): ServiceMetrics | undefined {
   const { app, config } = options
   if (!config.metrics.enabled) return undefined
   return new ServiceMetrics({
     version: config.service.version,
+    ready: () => parts().ready,
     streams: streamsOf(app),
     app: app.metrics,
     redis: () => streamSources(parts().log),
     redisCircuit: () => parts().circuit.state,
     rpc,
+    ...(hasRole(options, 'connector') && { pipelines }),
     ...(hasRole(options, 'worker') && { workers: () => parts().workers?.workers ?? [] }),
     ...(hasRole(options, 'api', 'worker') && { outboxAgeMs: () => parts().postgres?.outbox.oldestAgeMs() }),
   })
@@ -77,6 +82,7 @@ export function metricsServer(
   return new HttpServer(fetch, {
     ...config.http,
     port,
+    orAnyPort: false,
     portVariable: 'METRICS_PORT',
     log: logger.for('metrics'),
   })
@@ -88,12 +94,13 @@ function ownPort({ metrics: { enabled, port }, http }: Config): number | undefin
   return enabled && !isShared ? port : undefined
 }
 
-function streamsOf({ streams, handlers, rpc, jobs }: App): string[] {
+function streamsOf({ streams, handlers, rpc, jobs, pipelines }: App): string[] {
   const ticks = jobGroup(jobs)?.stream
   return [
     ...streams.map(({ name }) => name),
     ...handlers.map(({ stream }) => stream),
     ...rpc.map(({ contract }) => contract.stream),
+    ...pipelines.flatMap((one) => (one.kind === 'sink' ? one.streams : [one.stream])),
     ...(ticks ? [ticks.name] : []),
   ]
 }
@@ -108,4 +115,5 @@ const streamSources = (log: RedisStreamLog | undefined): StreamSources | undefin
     registered: () => log.registered(),
     info: (stream) => log.operations.streams.info(stream),
     lag: (stream) => log.operations.stats.lag(stream),
+    memory: () => log.memory(),
   }

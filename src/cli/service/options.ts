@@ -1,5 +1,5 @@
 import type { App } from '../../app/app.ts'
-import type { Config } from '../../config/config.ts'
+import type { Config, Role } from '../../config/config.ts'
 import type { Logger } from '../../telemetry/logger.ts'
 
 /** What a service is made of. */
@@ -13,7 +13,5 @@ export interface ServiceOptions {
 }
 
 /** Whether this process has one of these roles. */
-export const hasRole = (
-  { config }: Pick<ServiceOptions, 'config'>,
-  ...roles: ('api' | 'ingress' | 'proxy' | 'worker')[]
-): boolean => roles.some((role) => config.roles.has(role))
+export const hasRole = ({ config }: Pick<ServiceOptions, 'config'>, ...roles: Role[]): boolean =>
+  roles.some((role) => config.roles.has(role))

@@ -3,24 +3,25 @@ import type { Service } from '../../core/service.ts'
 import { tracedLog } from '../../core/traced-log.ts'
 import type { Postgres } from '../../postgres/open-postgres.ts'
 import type { RedisStreamLog } from '../../redis/redis-log.ts'
-import { createServerApp } from '../../server/app.ts'
-import { HttpServer } from '../../server/http-server.ts'
+import type { HttpServer } from '../../server/http-server.ts'
 import type { HealthReport, ServerPorts } from '../../server/ports.ts'
 import type { SettingsService } from '../../settings/settings-service.ts'
 import type { ServiceMetrics } from '../../telemetry/metrics/service-metrics.ts'
 import { serviceSecurity, type ServiceSecurity } from './access.ts'
 import { Administration } from './admin.ts'
+import { apiServer, listen } from './api-server.ts'
 import { AppHost } from './app-host.ts'
 import { BackgroundWork } from './background-work.ts'
 import { RedisCircuit } from './circuit.ts'
 import { completeApp, consumerName } from './complete-app.ts'
+import { Connectors } from './connectors.ts'
 import { healthReport } from './health.ts'
 import { serviceKeyRing, type ServiceKeyRing } from './encryption.ts'
 import { EventIntake } from './intake.ts'
 import { deliveryMiddleware, publishMiddleware, tracingOf } from './middleware.ts'
 import { hasRole, type ServiceOptions } from './options.ts'
-import { inFlightLimits, LoadMonitor } from './load-monitor.ts'
-import { clientPorts, countedLog, measuring, metricsPorts, metricsServer, serviceMetrics } from './metrics.ts'
+import { LoadMonitor } from './load-monitor.ts'
+import { countedLog, measuring, metricsPorts, metricsServer, serviceMetrics } from './metrics.ts'
 import { outlast } from './outlast.ts'
 import { replaceKeys } from './replace-keys.ts'
 import { Pulse } from './pulse.ts'
@@ -49,6 +50,7 @@ export class MillraceService implements Service {
   readonly #servers: Servers
   readonly #intake: EventIntake
   readonly #host: AppHost
+  readonly #connectors: Connectors
   readonly #metrics: ServiceMetrics | undefined
   readonly #http: HttpServer
   readonly #metricsHttp: HttpServer | undefined
@@ -72,13 +74,20 @@ export class MillraceService implements Service {
     this.security = serviceSecurity(options)
     this.#apps = { declared: given.app, complete: app }
     this.#settings = serviceSettings(options, this.#apps, this.security)
+    this.#ring = serviceKeyRing(config.security.encryptionKeys)
+    this.#connectors = new Connectors(options, {
+      log: () => this.#log,
+      counted: (log) => countedLog(this.#metrics, log),
+      settings: this.#settings,
+      ring: this.#ring,
+    })
     this.#admin = new Administration(options, {
       security: this.security,
       settings: this.#settings,
+      connectors: this.#connectors,
       stopping: this.#stopping.signal,
     })
     this.#policy = new StreamPolicy(() => this.#settings.values, given.app, app)
-    this.#ring = serviceKeyRing(config.security.encryptionKeys)
     this.#servers = new Servers(options, this.#stopping.signal)
     this.#intake = new EventIntake(
       app.streams,
@@ -96,18 +105,12 @@ export class MillraceService implements Service {
       log: () => this.#log,
       postgres: () => this.#postgres,
       databasePulse: this.#databasePulse,
+      ring: this.#ring,
       stopping: this.#stopping.signal,
     })
     this.#metrics = this.#measure()
-    const { http, limits } = config
     const ports = this.#ports()
-    const { fetch } = createServerApp(clientPorts(options, ports), {
-      ...http,
-      ...limits,
-      trustedProxies: config.security.trustedProxies,
-      inFlight: inFlightLimits(config.overload.memoryBytes, limits.batchBodyBytes),
-    })
-    this.#http = new HttpServer(fetch, { ...http, log: logger.for('http') })
+    this.#http = apiServer(options, ports)
     this.#metricsHttp = metricsServer(options, ports)
   }
 
@@ -123,10 +126,7 @@ export class MillraceService implements Service {
 
   async #start(): Promise<void> {
     this.#load.start()
-    await this.#http.start()
-    const { url } = this.#http
-    this.#options.logger.for('service').info({}, `API at ${url}, its documents at ${url}/api-docs`)
-    await this.#startMetrics()
+    await listen(this.#http, this.#metricsHttp, this.#options.logger.for('service'))
     const steps = [() => this.#openRedis(), () => this.#host.rpc.start()]
     if (hasRole(this.#options, 'api', 'worker'))
       steps.push(
@@ -138,6 +138,7 @@ export class MillraceService implements Service {
         () => this.#startBackground(),
         () => this.#startWorkers(),
       )
+    steps.push(() => this.#connectors.start())
     for (const step of steps) {
       await step()
       this.#stopping.signal.throwIfAborted()
@@ -172,7 +173,8 @@ export class MillraceService implements Service {
     // What a start opens after the stop would stay open for ever.
     await this.#starting?.catch(() => {})
     const leftMs = Math.max(0, end - performance.now())
-    const services = [this.#workers, this.#background, this.#admin, this.#http, this.#metricsHttp]
+    const consuming = [this.#workers, this.#background, this.#connectors]
+    const services = [...consuming, this.#admin, this.#http, this.#metricsHttp]
     await Promise.all(services.map((service) => service?.stop(leftMs)))
     // Whoever asked, over HTTP or in a handler, has the reply by now.
     await this.#host.rpc.stop(Math.max(0, end - performance.now()))
@@ -185,18 +187,13 @@ export class MillraceService implements Service {
   }
 
   #measure(): ServiceMetrics | undefined {
-    return serviceMetrics(this.#options, this.#host.rpc.metrics, () => ({
+    return serviceMetrics(this.#options, this.#host.rpc.metrics, this.#connectors.metrics, () => ({
       log: this.#log,
       postgres: this.#postgres,
       workers: this.#workers,
       circuit: this.#circuit,
+      ready: this.#health().ready,
     }))
-  }
-
-  async #startMetrics(): Promise<void> {
-    if (!this.#metricsHttp) return
-    await this.#metricsHttp.start()
-    this.#options.logger.for('service').info({}, `Metrics at ${this.#metricsHttp.url}/metrics`)
   }
 
   async #openRedis(): Promise<void> {
@@ -291,6 +288,7 @@ export class MillraceService implements Service {
       workers: consumes ? (this.#workers?.statuses ?? []) : undefined,
       background: consumes ? (this.#background?.loops ?? []) : undefined,
       responders: this.#host.rpc.lastLoops,
+      pipelines: this.#connectors.statuses,
       overload: this.#load.reason,
       notReady: this.#notReady,
     })

@@ -47,6 +47,7 @@ export function configuredSettings(config: Config, { declared, complete }: Apps)
     batchSize: consumers.batchSize,
     groups: concurrencies(declared),
     streams: {},
+    pipelines: {},
     jobs: Object.fromEntries(
       complete.jobs.map(({ name, schedule }) => [
         name,

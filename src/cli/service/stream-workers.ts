@@ -11,8 +11,9 @@ import { jobGroup } from '../../schedule/job-group.ts'
 import { Worker, type WorkerStatus } from '../../worker/worker.ts'
 import type { WorkerOptions } from '../../worker/worker-options.ts'
 import { wrapRun, type GroupMiddleware } from './app-groups.ts'
-import { readingDefaults, withDefaults } from './complete-app.ts'
+import { withDefaults } from './complete-app.ts'
 import { outlast } from './outlast.ts'
+import { readingDefaults } from './reading-defaults.ts'
 import type { StreamPolicy } from './stream-policy.ts'
 
 /** The group that follows a stream which no group of the app handles, for the audit trail alone. */

@@ -10,7 +10,7 @@ export const CONSUMERS = {
     reloads: true,
   }),
   BATCH_SIZE: define({
-    about: 'How many events a group that takes batches gets at once',
+    about: 'How many events a group that takes batches, or a pipeline, gets at once',
     schema: wholeNumber(1, 10_000),
     default: '100',
     reloads: true,
@@ -21,7 +21,7 @@ export const CONSUMERS = {
     default: '5000',
   }),
   RETRY_DELAY_MS: define({
-    about: 'The longest pause before a failed read is made again',
+    about: 'The longest pause before a failed read, or a sink that was not there, is tried again',
     schema: milliseconds(),
     default: '5000',
   }),

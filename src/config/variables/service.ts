@@ -29,7 +29,8 @@ export const SERVICE = {
     defaultNote: "the package's",
   }),
   SERVICE_PORT: define({
-    about: 'The port of the HTTP API',
+    about:
+      'The port of the HTTP API; where nobody sets it, the role connector alone takes another one if it is taken',
     schema: ownPort,
     default: '8000',
     aliases: ['PORT'],
@@ -78,6 +79,6 @@ export const SERVICE = {
   SHUTDOWN_GRACE_PERIOD_MS: define({
     about: 'How long a stop waits for what runs',
     schema: milliseconds(0),
-    default: '30000',
+    defaultNote: '2000 for the role connector alone, else 30000',
   }),
 } satisfies Record<string, Variable>

@@ -4,10 +4,10 @@ import { Agent, request } from 'undici'
 import { ConfigurationError, MessageProcessingError, SinkError } from '../../core/connector-errors.ts'
 import type { BatchFaults } from '../../core/delivery.ts'
 import { collectIssues, InvalidError, type Issue } from '../../core/errors.ts'
-import type { Event } from '../../core/event.ts'
 import { requireCounts } from '../../core/require-counts.ts'
 import type { Sink, SinkContext, SinkEvent } from '../../core/sink.ts'
 import { toCloudEventJson } from '../cloud-event.ts'
+import { SentEvents } from './sent-events.ts'
 import { failureOf } from './webhook/answer.ts'
 import { AddressGuard, PrivateAddressError } from './webhook/public-address.ts'
 import { secretBytes, signedHeaders } from './webhook/signature.ts'
@@ -73,7 +73,7 @@ class WebhookSink implements Sink {
   readonly #secrets: readonly Buffer[]
   readonly #guard: AddressGuard
   /** Answered with 2xx: where a later request of their write fails, they are not sent again by this process. */
-  readonly #sent = new WeakSet<Event>()
+  readonly #sent = new SentEvents()
   #agent: Agent | undefined
 
   constructor(options: Resolved) {
@@ -105,7 +105,7 @@ class WebhookSink implements Sink {
     const faults: (Error | undefined)[] = []
     const written: { event: SinkEvent; text: string }[] = []
     for (const [index, event] of events.entries()) {
-      if (this.#sent.has(event.event)) continue
+      if (this.#sent.has(event)) continue
       try {
         written.push({ event, text: this.#textOf(event) })
       } catch (error) {
@@ -114,7 +114,7 @@ class WebhookSink implements Sink {
     }
     for (const body of this.#bodies(written)) {
       await this.#post(body, signal)
-      for (const { event } of body.events) this.#sent.add(event)
+      for (const event of body.events) this.#sent.add(event)
     }
     return faults
   }

@@ -13,6 +13,7 @@ import { addLiveRoutes } from './live-routes.ts'
 import { Looks } from './looks.ts'
 import { addMemberRoutes } from './member-routes.ts'
 import { addOverviewRoutes } from './overview-routes.ts'
+import { addPipelineRoutes } from './pipeline-routes.ts'
 import { addScheduleRoutes } from './schedule-routes.ts'
 import { addScheduledRoutes } from './scheduled-routes.ts'
 import { addStartRoutes } from './start-routes.ts'
@@ -44,6 +45,7 @@ const ROUTES = [
   addStartRoutes,
   addJobRoutes,
   addExplainRoutes,
+  addPipelineRoutes,
   addScheduleRoutes,
   addKeyRoutes,
   addLiveRoutes,
