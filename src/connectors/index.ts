@@ -20,7 +20,8 @@ export {
   type SourcePipelineOptions,
 } from './pipeline.ts'
 export type { PipelineFailure, PipelineRun, PipelineState, PipelineStatus } from './pipeline-run.ts'
-export { pipelineRun } from './run-pipeline.ts'
+export { runPipeline } from './run-pipeline.ts'
+export type { PipelineSurroundings } from './sink-pipeline.ts'
 export { toCloudEvent, toCloudEventJson, type CloudEvent } from './cloud-event.ts'
 export {
   checkEventHubsConnection,
