@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
+import { SINKS, type SinkName } from './sinks/names.ts'
 import { TOPOLOGIES, type TopologyName } from './topologies/names.ts'
 
 export interface TortureOptions {
@@ -16,6 +17,10 @@ export interface TortureOptions {
   json?: string
   /** Print the plan, and run nothing. */
   plan?: boolean
+  /** Torture connectors to these sinks instead. */
+  sinks?: readonly SinkName[]
+  /** Events for each of them. */
+  events: number
 }
 
 /** Reads the command line; commander ends the process with 2 where it makes no sense. */
@@ -32,6 +37,8 @@ export function readOptions(argv: readonly string[]): TortureOptions {
     .option('--keep <dir>', 'keep the evidence there')
     .option('--json <file>', 'write the report there as well')
     .option('--plan', 'print the schedule of faults and end')
+    .option('--sinks <names>', `connectors instead, to these of ${SINKS.join(',')}, or all`, sinkNames)
+    .option('--events <n>', 'for each of the sinks, within the time', whole, 100_000)
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
     .parse([...argv], { from: 'user' })
   const { minutes, seconds, seed, ...rest } = program.opts()
@@ -40,6 +47,14 @@ export function readOptions(argv: readonly string[]): TortureOptions {
     seconds: seconds ?? (minutes === undefined ? 120 : minutes * 60),
     seed: seed ?? Math.floor(Math.random() * 2 ** 31),
   } as TortureOptions
+}
+
+function sinkNames(text: string): SinkName[] {
+  if (text === 'all') return [...SINKS]
+  const names = text.split(',') as SinkName[]
+  for (const name of names)
+    if (!SINKS.includes(name)) throw new InvalidArgumentError(`There is no sink ${name}.`)
+  return names
 }
 
 function positive(text: string): number {

@@ -4,7 +4,8 @@ import { RedisStreamLog } from '../../src/redis/redis-log.ts'
 import { eventually } from '../insist.ts'
 import { Random } from '../random.ts'
 import { Crew } from './crew.ts'
-import { TARGETS, type SinkName } from './targets.ts'
+import type { SinkName } from './names.ts'
+import { TARGETS } from './targets.ts'
 
 export interface SinkReport {
   sink: SinkName

@@ -9,10 +9,8 @@ import { decodeEntry } from '../../src/core/codec.ts'
 import { FIRST_POSITION } from '../../src/core/position.ts'
 import { RedisStreamLog } from '../../src/redis/redis-log.ts'
 import { EventHubsServer } from '../../test/support/event-hubs/server.ts'
+import type { SinkName } from './names.ts'
 import type { SinkSpec } from './spec.ts'
-
-export const SINKS = ['file', 'jsonl', 'postgres', 'webhook', 'event-hubs', 'stream'] as const
-export type SinkName = (typeof SINKS)[number]
 
 /** What a sink writes to, and what it holds in the end. */
 export interface Target {
