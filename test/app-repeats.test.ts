@@ -1,53 +1,20 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import reference from '../examples/app.ts'
 import { route, type App } from '../src/app/app.ts'
 import { HttpProblem } from '../src/core/http-problem.ts'
 import { stream } from '../src/core/stream.ts'
-import { Database } from '../src/postgres/database.ts'
-import { createTestDatabase } from '../src/postgres/test-database.ts'
 import { keyItem, randomKey } from '../src/security/api-key.ts'
-import { RunningService } from './support/running-service.ts'
-import { ServiceProcess } from './support/service-process.ts'
 import { until } from './support/until.ts'
-import { usePostgres } from './support/use-postgres.ts'
-import { useRedis } from './support/use-redis.ts'
-import { useEach } from './support/use.ts'
 import { toObject } from './support/worker-lab.ts'
+import { useAppServices } from './support/use-app-services.ts'
 
-const { server: redis, admin } = useRedis()
-const postgres = usePostgres()
-const place = useEach(
-  async () => {
-    const url = await createTestDatabase(postgres.url)
-    return { url, database: new Database({ url }) }
-  },
-  async ({ database }) => {
-    await database.close()
-    await admin.send(['FLUSHALL'])
-  },
-)
-const ends: (() => Promise<unknown>)[] = []
-afterEach(async () => {
-  for (const end of ends.splice(0).toReversed()) await end()
-})
+const { admin, place, launch, start: startAs } = useAppServices()
 
-const env = (more: NodeJS.ProcessEnv = {}) => ({ REDIS_URL: redis.url, DATABASE_URL: place.url, ...more })
+const start = (app: Partial<App>, more: NodeJS.ProcessEnv = { ROLES: 'api' }) => startAs(app, more)
 
-async function start(app: Partial<App>, more: NodeJS.ProcessEnv = { ROLES: 'api' }): Promise<RunningService> {
-  const running = await RunningService.start(app, env(more))
-  ends.push(() => running.stop())
-  return running
-}
-
-/** The reference app in a process of its own, which can be killed. */
-async function launch(roles: string): Promise<ServiceProcess> {
-  const variables = env({ ROLES: roles, TEST_EVENT_INTERVAL_MS: '0' })
-  const service = await ServiceProcess.start(variables, ['--app', 'examples/app.ts'])
-  ends.push(() => service.end('SIGKILL'))
-  return service
-}
+const launchReference = (roles: string) => launch('examples/app.ts', { ROLES: roles })
 
 const under = (key: string) => ({ 'idempotency-key': key })
 const length = (name: string) => admin.send<number>(['XLEN', name])
@@ -125,7 +92,7 @@ describe('the publishing POSTs of the reference app', () => {
 })
 
 it('a user whose process is killed after the commit is not created twice', async () => {
-  const api = await launch('api')
+  const api = await launchReference('api')
   const post = (url: string) =>
     fetch(`${url}/api/users`, {
       method: 'POST',
@@ -138,7 +105,7 @@ it('a user whose process is killed after the commit is not created twice', async
   await api.end('SIGKILL')
   expect(await answer).toBe('nothing')
 
-  const second = await launch('api,worker')
+  const second = await launchReference('api,worker')
   expect((await post(second.url)).status).toBe(409)
   await lapse()
   const repeated = await post(second.url)

@@ -1,49 +1,13 @@
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { handle, handleBatch, handleOnce, route, type App } from '../src/app/app.ts'
+import { handle, handleBatch, handleOnce, route } from '../src/app/app.ts'
 import { stream } from '../src/core/stream.ts'
-import { Database } from '../src/postgres/database.ts'
-import { createTestDatabase } from '../src/postgres/test-database.ts'
-import { RunningService } from './support/running-service.ts'
-import { ServiceProcess } from './support/service-process.ts'
 import { until } from './support/until.ts'
-import { usePostgres } from './support/use-postgres.ts'
-import { useRedis } from './support/use-redis.ts'
-import { useEach } from './support/use.ts'
+import { useAppServices } from './support/use-app-services.ts'
 
-const { server: redis, admin } = useRedis()
-const postgres = usePostgres()
-const place = useEach(
-  async () => {
-    const url = await createTestDatabase(postgres.url)
-    return { url, database: new Database({ url }) }
-  },
-  async ({ database }) => {
-    await database.close()
-    await admin.send(['FLUSHALL'])
-  },
-)
+const { admin, place, launch, start } = useAppServices()
 
-const ends: (() => Promise<unknown>)[] = []
-afterEach(async () => {
-  for (const end of ends.splice(0).toReversed()) await end()
-})
-
-const env = (more: NodeJS.ProcessEnv = {}) => ({ REDIS_URL: redis.url, DATABASE_URL: place.url, ...more })
-
-async function start(app: Partial<App>, more: NodeJS.ProcessEnv = {}): Promise<RunningService> {
-  const running = await RunningService.start(app, env(more))
-  ends.push(() => running.stop())
-  return running
-}
-
-/** A service with the users app in a process of its own, which can be killed. */
-async function launch(more: NodeJS.ProcessEnv): Promise<ServiceProcess> {
-  const variables = env({ TEST_EVENT_INTERVAL_MS: '0', ...more })
-  const service = await ServiceProcess.start(variables, ['--app', 'test/support/users-app.ts'])
-  ends.push(() => service.end('SIGKILL'))
-  return service
-}
+const launchUsers = (more: NodeJS.ProcessEnv) => launch('test/support/users-app.ts', more)
 
 const entries = (name: string) => admin.send<[string, string[]][]>(['XRANGE', name, '-', '+'])
 const rows = (text: string) => place.database.query(text)
@@ -116,20 +80,20 @@ describe('a transaction of a route', () => {
 
 describe('where the relay is another process', () => {
   it('the position comes in time, and null where it does not; what was committed is published after a kill', async () => {
-    const api = await launch({ ROLES: 'api' })
+    const api = await launchUsers({ ROLES: 'api' })
     const { status, body } = await signUp(api.url)
     // Nobody relays.
     expect([status, body.messageId]).toEqual([201, null])
     await api.end('SIGKILL')
     expect(await entries('user:events')).toEqual([])
-    const worker = await launch({ ROLES: 'worker' })
+    const worker = await launchUsers({ ROLES: 'worker' })
     await until('the event', async () => (await entries('user:events')).length === 1)
     const [[, fields]] = (await entries('user:events')) as [[string, string[]]]
     expect(fields).toContain(body.eventId)
     await until('its effect', async () => (await rows('SELECT event_id FROM counted')).length === 1)
 
     await rows('DELETE FROM users')
-    const another = await launch({ ROLES: 'api' })
+    const another = await launchUsers({ ROLES: 'api' })
     const again = await signUp(another.url)
     expect(again.body.messageId).toBe((await entries('user:events'))[1]![0])
     await worker.end('SIGKILL')
@@ -138,7 +102,7 @@ describe('where the relay is another process', () => {
 
 describe('a group whose effects happen once', () => {
   it('has them once, also when the process dies between the commit and the acknowledgement', async () => {
-    const first = await launch({})
+    const first = await launchUsers({})
     const locked = await place.database.connect()
     // Nothing is acknowledged before its row of the audit trail is written.
     await locked.query('BEGIN; LOCK TABLE millrace_audit IN EXCLUSIVE MODE')
@@ -156,7 +120,7 @@ describe('a group whose effects happen once', () => {
     const pending = await admin.send<[number]>(['XPENDING', 'user:events', 'counter'])
     expect(pending[0]).toBe(1)
 
-    const second = await launch({})
+    const second = await launchUsers({})
     await until('the acknowledgement', async () => {
       const [count] = await admin.send<[number]>(['XPENDING', 'user:events', 'counter'])
       return count === 0

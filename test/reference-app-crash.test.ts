@@ -1,34 +1,10 @@
-import { afterEach, expect, it } from 'vitest'
-import { Database } from '../src/postgres/database.ts'
-import { createTestDatabase } from '../src/postgres/test-database.ts'
-import { ServiceProcess } from './support/service-process.ts'
+import { expect, it } from 'vitest'
 import { until } from './support/until.ts'
-import { usePostgres } from './support/use-postgres.ts'
-import { useRedis } from './support/use-redis.ts'
-import { useEach } from './support/use.ts'
+import { useAppServices } from './support/use-app-services.ts'
 
-const { server: redis, admin } = useRedis()
-const postgres = usePostgres()
-const place = useEach(
-  async () => {
-    const url = await createTestDatabase(postgres.url)
-    return { url, database: new Database({ url }) }
-  },
-  ({ database }) => database.close(),
-)
+const { admin, place, launch: launchApp } = useAppServices()
 
-const services: ServiceProcess[] = []
-afterEach(async () => {
-  for (const service of services.splice(0)) await service.end('SIGKILL')
-  await admin.send(['FLUSHALL'])
-})
-
-async function launch(roles: string): Promise<ServiceProcess> {
-  const env = { REDIS_URL: redis.url, DATABASE_URL: place.url, ROLES: roles, TEST_EVENT_INTERVAL_MS: '0' }
-  const service = await ServiceProcess.start(env, ['--app', 'examples/app.ts'])
-  services.push(service)
-  return service
-}
+const launch = (roles: string) => launchApp('examples/app.ts', { ROLES: roles })
 
 const signUp = (url: string) =>
   fetch(`${url}/api/users`, {

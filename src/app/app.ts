@@ -73,40 +73,28 @@ export interface App {
  */
 export function defineApp(app: Partial<App>): App {
   refuse(partIssues(app))
-  const { streams = [], handlers = [], jobs = [], middleware = [], retention = [] } = app
-  const { routes = [], migrations = [], rpc = [], pipelines = [], metrics = [], personalFields = [] } = app
-  const whole = {
-    streams,
-    handlers,
-    routes,
-    migrations,
-    rpc,
-    pipelines,
-    jobs,
-    middleware,
-    retention,
-    metrics,
-    personalFields,
-  }
+  const given = Object.entries(app).filter(([, part]) => part !== undefined)
+  const whole: App = { ...NOTHING, ...Object.fromEntries(given) }
   const issues = shapeIssues(whole)
   // What has another shape has no name to compare.
   refuse(issues.length > 0 ? issues : [...twiceIssues(whole), ...othersIssues(whole)])
   return whole
 }
 
-const PARTS: readonly string[] = [
-  'streams',
-  'handlers',
-  'routes',
-  'migrations',
-  'rpc',
-  'pipelines',
-  'jobs',
-  'middleware',
-  'retention',
-  'metrics',
-  'personalFields',
-] satisfies (keyof App)[]
+/** An app that does nothing: what is not declared is as it stands here. */
+const NOTHING: App = {
+  streams: [],
+  handlers: [],
+  routes: [],
+  migrations: [],
+  rpc: [],
+  pipelines: [],
+  jobs: [],
+  middleware: [],
+  retention: [],
+  metrics: [],
+  personalFields: [],
+}
 
 /** No compiler looks at an app module in JavaScript: a part by another name would be left out without a word. */
 function partIssues(app: Readonly<Record<string, unknown>>): Issue[] {
@@ -114,7 +102,8 @@ function partIssues(app: Readonly<Record<string, unknown>>): Issue[] {
   if (typeof app !== 'object' || app === null || Array.isArray(app) || typeof app['then'] === 'function')
     return [{ path: '', message: 'it must be an object of lists, such as what defineApp answers' }]
   return Object.entries(app).flatMap(([path, part]) => {
-    if (!PARTS.includes(path)) return [{ path, message: `is no part of an app; wanted: ${PARTS.join(', ')}` }]
+    if (!Object.hasOwn(NOTHING, path))
+      return [{ path, message: `is no part of an app; wanted: ${Object.keys(NOTHING).join(', ')}` }]
     return part === undefined || isList(part) ? [] : [{ path, message: 'must be a list of declarations' }]
   })
 }
