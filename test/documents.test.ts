@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { anchorOf } from '../deploy/monitoring/build/runbook.ts'
 import { createProgram } from '../src/cli/program.ts'
 import { envExample } from '../src/config/example.ts'
 import type { Variable } from '../src/config/variable.ts'
@@ -24,7 +25,10 @@ const commandsOf = (block: string) =>
     .map((line) => line.trim())
     .filter(Boolean)
 
-describe('the commands of the README', () => {
+/** A call of `millrace`, however it is found, with variables in front. */
+const OURS = /^(?:\w+=\S+ +)*(?:npx |\S+\/\.bin\/)?millrace (.*)$/
+
+describe('the commands of the README, and of those who deploy', () => {
   const commands = blocks(read('README.md'), 'sh').flatMap(commandsOf)
   const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> }
 
@@ -38,16 +42,18 @@ describe('the commands of the README', () => {
     expect(Object.keys(scripts)).toContain(verb === 'run' ? name : verb)
   })
 
-  it.each(commands.filter((line) => line.startsWith('npx millrace')))(
-    '%s is a command with these options',
+  const pages = readdirSync(join(ROOT, 'docs/deployment')).map((page) => `docs/deployment/${page}`)
+  const deployed = [...pages, 'docs/security.md'].flatMap((page) =>
+    blocks(read(page), 'sh').flatMap(commandsOf),
+  )
+
+  it.each([...commands, ...deployed].flatMap((line) => OURS.exec(line)?.[1] ?? []))(
+    'millrace %s is a command with these options',
     (line) => {
       const io = new CapturedIo()
       io.remove()
       const program = createProgram(io, () => {})
-      const [name = '', ...words] = line
-        .replace(/'[^']*'/g, 'VALUE')
-        .split(/\s+/)
-        .slice(2)
+      const [name = '', ...words] = line.replace(/'[^']*'/g, 'VALUE').split(/\s+/)
       if (name.startsWith('--')) return
       const group = program.commands.find((one) => one.name() === name)
       const command = group?.commands.find((one) => one.name() === words[0]) ?? group
@@ -91,6 +97,8 @@ describe('the links of the documents', () => {
   const files = [
     'README.md',
     'CONTRIBUTING.md',
+    'CHANGELOG.md',
+    'SECURITY.md',
     'docs/comparison.md',
     'docs/conformance.md',
     'docs/guide.md',
@@ -108,14 +116,25 @@ describe('the links of the documents', () => {
     'docs/command-line.md',
     'docs/load-testing.md',
     'docs/tutorial.md',
-    ...readdirSync(join(ROOT, 'docs/concepts')).map((page) => `docs/concepts/${page}`),
+    'docs/connectors.md',
+    'docs/runbook.md',
+    ...['concepts', 'connectors', 'deployment'].flatMap((folder) =>
+      readdirSync(join(ROOT, 'docs', folder)).map((page) => `docs/${folder}/${page}`),
+    ),
   ]
   const links = files.flatMap((file) =>
-    [...read(file).matchAll(/\]\((?!https?:)([^)#]+)/g)].map((match) => ({ file, target: match[1]! })),
+    [...read(file).matchAll(/\]\((?!https?:)([^)]+)\)/g)].map((match) => ({ file, target: match[1]! })),
   )
+  const sectionsOf = (file: string): string[] =>
+    file.endsWith('.md')
+      ? [...read(file).matchAll(/^#+ (.+)$/gm)].map(([, heading]) => anchorOf(heading!))
+      : []
 
   it.each(links)('$file leads to $target', ({ file, target }) => {
-    expect(existsSync(join(ROOT, dirname(file), target))).toBe(true)
+    const [path = '', section] = target.split('#')
+    const place = path === '' ? file : join(dirname(file), path)
+    expect(existsSync(join(ROOT, place))).toBe(true)
+    expect([undefined, ...sectionsOf(place)]).toContain(section)
   })
 })
 

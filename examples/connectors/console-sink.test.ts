@@ -8,12 +8,12 @@ class ConsoleLab implements SinkLab {
   #answered: Promise<void> = Promise.resolve()
 
   sink() {
-    const write = (chunk: Buffer, _: string, done: () => void) =>
-      void this.#answered.then(() => {
-        this.#lines += String(chunk)
-        done()
-      })
-    return new ConsoleSink(new Writable({ write }))
+    const write = async (chunk: Buffer, done: () => void) => {
+      await this.#answered
+      this.#lines += String(chunk)
+      done()
+    }
+    return new ConsoleSink(new Writable({ write: (chunk, _, done) => void write(chunk, done) }))
   }
 
   async held() {

@@ -21,11 +21,23 @@ afterEach(async () => {
 describe('a server that may evict', () => {
   const { server, admin } = useRedis()
 
-  test.each(['noeviction', 'volatile-lru', 'volatile-ttl'])(
-    'keys without a time to live never: %s',
+  const warnings: string[] = []
+  const warn: Log['warn'] = (_fields, message) => void warnings.push(message)
+  const log = { debug() {}, info() {}, warn, error() {} }
+  afterEach(() => void warnings.splice(0))
+
+  test('nothing is taken without a word', async () => {
+    await admin.send(['CONFIG', 'SET', 'maxmemory-policy', 'noeviction'])
+    expect((await open({ url: server.url, log })).server).toMatchObject({ evictionPolicy: 'noeviction' })
+    expect(warnings).toEqual([])
+  })
+
+  test.each(['volatile-lru', 'volatile-ttl'])(
+    'keys with a time to live alone is warned of: %s',
     async (policy) => {
       await admin.send(['CONFIG', 'SET', 'maxmemory-policy', policy])
-      expect((await open({ url: server.url })).server).toMatchObject({ evictionPolicy: policy })
+      expect((await open({ url: server.url, log })).server).toMatchObject({ evictionPolicy: policy })
+      expect(warnings).toEqual([expect.stringMatching(`^maxmemory-policy ${policy} .*noeviction$`)])
     },
   )
 
@@ -40,9 +52,6 @@ describe('a server that may evict', () => {
 
   test('is accepted by name, with a warning', async () => {
     await admin.send(['CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru'])
-    const warnings: string[] = []
-    const warn: Log['warn'] = (_fields, message) => void warnings.push(message)
-    const log = { debug() {}, info() {}, warn, error() {} }
     await open({ url: server.url, allowEviction: true, log })
     expect(warnings).toEqual([expect.stringContaining('allkeys-lru')])
   })

@@ -97,12 +97,20 @@ const UNFENCED =
   'Redis has replicas, and min-replicas-to-write is not set: a master that was cut off goes on taking writes, which are ' +
   'lost when it is replaced. Set min-replicas-to-write 1 and min-replicas-max-lag 10'
 
+/** Policies that neither keep everything nor are known to take streams: `volatile-*`, and what managed servers call theirs. */
+const LOSES_WHAT_EXPIRES =
+  'lets Redis drop idempotency keys, reservations and leases when memory is full, so that something may happen twice. ' +
+  'Set it to noeviction'
+
 function checkEviction(info: Examined, options: { log: Log; allowEviction: boolean }): void {
-  if (!evicts(info)) return
-  const what = `maxmemory-policy ${info.evictionPolicy} lets Redis drop whole streams and groups when memory is full`
+  const { evictionPolicy } = info
+  if (evictionPolicy === 'noeviction' || evictionPolicy === 'unknown') return
+  if (!evicts(info))
+    return options.log.warn({ evictionPolicy }, `maxmemory-policy ${evictionPolicy} ${LOSES_WHAT_EXPIRES}`)
+  const what = `maxmemory-policy ${evictionPolicy} lets Redis drop whole streams and groups when memory is full`
   const message = `${what}. Set it to noeviction (CONFIG SET maxmemory-policy noeviction), or accept it with allowEviction`
   if (!options.allowEviction) throw unsuitable(message)
-  options.log.warn({ evictionPolicy: info.evictionPolicy }, message)
+  options.log.warn({ evictionPolicy }, message)
 }
 
 const unsuitable = (message: string): MillraceError => new MillraceError('REDIS_UNSUITABLE', message)

@@ -27,7 +27,8 @@ const PATIENCE_MS = 400_000
 
 /** What installs the packages for development too: this checkout has them, from the same lock file. */
 const INSTALL = 'npm ci --ignore-scripts --no-audit --no-fund'
-const kept = isInstalled(ROOT) && isOpen(ROOT) ? { [INSTALL]: join(ROOT, 'node_modules') } : {}
+const kept =
+  isInstalled(ROOT) && (!IMAGE_USER.uid || isOpen(ROOT)) ? { [INSTALL]: join(ROOT, 'node_modules') } : {}
 
 /** Whether the user of the image gets there. */
 function isOpen(folder: string): boolean {
