@@ -9,6 +9,7 @@ import { addDeadLetterCommands } from './dead-letter/commands.ts'
 import { addDoctorCommand } from './doctor/commands.ts'
 import { EXIT, exitCodeOf, renderError, type ExitCode } from './exit.ts'
 import { addExplainCommand } from './explain/commands.ts'
+import { addGenerateCommand } from './generate/commands.ts'
 import { addGroupCommands } from './group/commands.ts'
 import { say, type Io } from './io.ts'
 import { addJobCommands } from './job/commands.ts'
@@ -40,6 +41,7 @@ const COMMANDS: readonly ((program: Command, context: CommandContext) => void)[]
   addJobCommands,
   addKeyCommands,
   addLoadCommands,
+  addGenerateCommand,
   addConfigCommands,
   addDoctorCommand,
   addCompletionCommands,

@@ -17,6 +17,14 @@ export interface SourceSurroundings extends PipelineSurroundings {
 const RETRY_DELAY_MS = 5_000
 const FIRST_DELAY_MS = 100
 
+/** From a start to a stop. */
+interface Life {
+  stopping: AbortController
+  loop: Promise<void>
+  /** Set by the first who stops it. */
+  ended?: Promise<void>
+}
+
 /** Runs a pipeline from a source: publishes what it reads, in its order, then remembers how far it is. */
 export class SourcePipeline implements PipelineRun {
   readonly #declaration: SourcePipelineDeclaration
@@ -29,7 +37,7 @@ export class SourcePipeline implements PipelineRun {
   #written = 0
   #refused = 0
   #lastWriteAt: number | undefined
-  #life: { stopping: AbortController; loop: Promise<void> } | undefined
+  #life: Life | undefined
 
   constructor(declaration: SourcePipelineDeclaration, surroundings: SourceSurroundings) {
     this.#declaration = declaration
@@ -79,11 +87,15 @@ export class SourcePipeline implements PipelineRun {
   /** What was read and not published is read again; a source that does not end in time is left behind. */
   async stop(deadlineMs: number): Promise<void> {
     const life = this.#life
-    if (!life) return
-    life.stopping.abort()
+    // Whoever stops it too waits for the same end, and not for that of the next life.
+    if (life) await (life.ended ??= this.#end(life, deadlineMs))
+  }
+
+  async #end({ stopping, loop }: Life, deadlineMs: number): Promise<void> {
+    stopping.abort()
     this.#onResume?.()
     const ended = new AbortController()
-    await Promise.race([life.loop.then(() => ended.abort()), pause(deadlineMs, ended.signal)])
+    await Promise.race([loop.then(() => ended.abort()), pause(deadlineMs, ended.signal)])
     this.#life = undefined
     this.#state = 'stopped'
   }
