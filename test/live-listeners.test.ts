@@ -79,3 +79,20 @@ async function take(pages: AsyncGenerator<readonly LiveEntry[]>): Promise<readon
   const { value } = await pages.next()
   return value ?? []
 }
+
+it('more listeners than there is room for are told to come again', async () => {
+  const hangUp = new AbortController()
+  const answers = await Promise.all(
+    Array.from({ length: 200 }, () => listen('stream=many', undefined, hangUp.signal)),
+  )
+  expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]))
+  const oneMore = await listen('stream=many')
+  expect([oneMore.status, oneMore.headers.get('retry-after')]).toEqual([503, '10'])
+  hangUp.abort()
+  await until('room again', async () => {
+    const leaving = new AbortController()
+    const { status } = await listen('stream=many', undefined, leaving.signal)
+    leaving.abort()
+    return status === 200
+  })
+})
