@@ -24,16 +24,21 @@ export interface InHand {
  */
 export class ReadAhead {
   readonly #capacity: () => number
+  readonly #handlers: () => number
   readonly #max: number
   #rate = 0
   #finished = 0
   #since = performance.now()
-  /** Larger than most until it is known, so that the first claims are small. */
-  #averageSize = 100_000
+  /** As large as any may be, until it is known: the first claims are small. */
+  #averageSize = 1_000_000
 
-  /** @param capacity how many entries the handlers run at once, which may change */
-  constructor(capacity: () => number, max: number) {
+  /**
+   * @param capacity how many entries the handlers run at once, which may change
+   * @param handlers how many handlers run at once: fewer than that where they take batches
+   */
+  constructor(capacity: () => number, handlers: () => number, max: number) {
     this.#capacity = capacity
+    this.#handlers = handlers
     this.#max = max
   }
 
@@ -55,11 +60,11 @@ export class ReadAhead {
     const wanted = Math.max(2 * capacity, capacity + (this.#rate * HORIZON_MS) / 1_000)
     const fits = Math.max(1, Math.floor(MAX_REPLY_SIZE / this.#averageSize))
     // What waits for others of its key keeps no handler busy.
-    // However fast they are finished, large ones are not piled up here.
-    const most = Math.min(this.#max, Math.max(2 * capacity, fits))
+    // However fast they are finished, large ones are not piled up here; a batch need not be full.
+    const most = Math.min(this.#max, Math.max(2 * this.#handlers(), fits))
     const room = Math.floor(Math.min(wanted - (held - behind), most - held))
     // Asking for a few at a time would spend a round trip on each; where nothing is read ahead, a handler would idle.
-    const isWorthIt = room >= Math.min(capacity, wanted) / 4 || held === 0 || this.#max <= capacity
+    const isWorthIt = room >= Math.min(capacity, wanted, most) / 4 || held === 0 || this.#max <= capacity
     return isWorthIt ? Math.max(0, Math.min(room, fits, parked < MAX_PARKED ? MAX_CLAIM : 1)) : 0
   }
 

@@ -297,6 +297,22 @@ describe.each([
       await until('all', () => sizes.length === 80)
       expect(new Set(sizes)).toEqual(new Set([1_000_000]))
     })
+
+    test('by large events in batches, which are smaller then', async () => {
+      const data = JSON.stringify('x'.repeat(1_000_000))
+      await lab.publish(60, () => ['type', 'large', 'data', data])
+      let most = 0
+      let count = 0
+      const batchHandler = async (deliveries: readonly Delivery[]) => {
+        await turns(50)
+        count += deliveries.length
+        most = Math.max(most, worker.status.held)
+      }
+      const worker = lab.worker({ batchHandler, batch: { size: 100 }, concurrency: 1 })
+      await worker.start()
+      await until('all', () => count === 60)
+      expect(most).toBeLessThanOrEqual(20)
+    })
   })
 
   describe('starts and stops', () => {

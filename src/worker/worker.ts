@@ -83,7 +83,8 @@ export class Worker implements Service {
     const { concurrency, maxHeld, batch } = this.#options
     this.#batchSize = batch.size
     this.#share = share ?? { pool: new HandlerPool(concurrency), weight: 1 }
-    this.#readAhead = new ReadAhead(() => this.concurrency * this.batchSize, maxHeld)
+    const capacity = () => this.concurrency * this.batchSize
+    this.#readAhead = new ReadAhead(capacity, () => this.concurrency, maxHeld)
   }
 
   get status(): WorkerStatus {

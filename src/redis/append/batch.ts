@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { contentOf } from '../../core/entry-content.ts'
 import { MillraceError } from '../../core/errors.ts'
 import { appendOnceScript, appendScript } from './append-scripts.ts'
@@ -114,9 +114,10 @@ async function writeOnce(
  * @param before what else counts besides the fields
  */
 export function digestOf(fields: readonly string[], before = ''): string {
-  const hash = createHash('md5').update(before)
-  for (const part of contentOf(fields)) hash.update(`${part.length}:${part}`)
-  return hash.digest('base64url')
+  let text = before
+  for (const part of contentOf(fields)) text += `${part.length}:${part}`
+  // In one call, which takes half as long as one for each part.
+  return hash('md5', text, 'base64url')
 }
 
 const conflict = (entry: Sized) =>
