@@ -11,7 +11,7 @@ const text = readFileSync(join(ROOT, 'docs/conformance.md'), 'utf8')
 describe('the program of the document', () => {
   afterAll(() => rmSync(FOLDER, { recursive: true, force: true }))
 
-  const program = [...text.matchAll(/```ts\n(.*?)```/gs)].map(([, code]) => code!).at(-1)!
+  const program = [...text.matchAll(/```ts\n(.*?)```/gs)].map(([, code]) => code!)[1]!
 
   /** Runs it by node:test, and answers what that reports. */
   const run = async (name: string, code: string, options: string[] = []) => {
