@@ -15,9 +15,7 @@ export async function inTime<T>(
   ending.throwIfAborted()
   const limit = new AbortController()
   const over = () =>
-    limit.abort(
-      new SinkError('SINK_UNAVAILABLE', `${what} took longer than ${timeoutMs} ms; it is tried again`),
-    )
+    limit.abort(new SinkError('SINK_UNAVAILABLE', `${what} took longer than ${Math.round(timeoutMs)} ms`))
   const cut = () => limit.abort(ending.reason)
   const timer = setTimeout(over, timeoutMs)
   ending.addEventListener('abort', cut)

@@ -11,6 +11,7 @@ import { HandlerPool } from '../worker/handler-pool.ts'
 import { Worker } from '../worker/worker.ts'
 import type { WorkerOptions } from '../worker/worker-options.ts'
 import { asConnectorError, Failures } from './failures.ts'
+import { inTime } from './in-time.ts'
 import type { SinkPipelineDeclaration } from './pipeline.ts'
 import type { PipelineRun, PipelineState, PipelineStatus } from './pipeline-run.ts'
 import { SinkLink, type LinkState } from './sink-link.ts'
@@ -33,6 +34,8 @@ const BATCH_SIZE = 100
 const WRITE_TIMEOUT_MS = 60_000
 const CONNECT_TIMEOUT_MS = 30_000
 const RETRY_DELAY_MS = 5_000
+/** How much longer than the deadline of a stop a sink may take to let go, in ms. */
+const CLOSE_GRACE_MS = 500
 /** Batches in hand for each write that may run: one is written while the next one comes. */
 const BATCHES_HELD = 2
 
@@ -44,6 +47,8 @@ interface Life {
   stopping: AbortController
   ending: AbortController
   joining: Promise<void>
+  /** Set by the first who stops it. */
+  ended?: Promise<void>
 }
 
 /** Runs a pipeline to a sink: a consumer on each of its streams, which share what the sink can take. */
@@ -102,19 +107,35 @@ export class SinkPipeline implements PipelineRun {
     await this.start()
   }
 
-  /** What waits for its sink is given back at once; what is being written has until the deadline. */
+  /**
+   * What waits for its sink is given back at once; what is being written has until the deadline. A sink that does not let
+   * go is left behind soon after it, so that the pipeline can start anew.
+   */
   async stop(deadlineMs: number): Promise<void> {
     const life = this.#life
-    if (!life) return
+    // Whoever stops it too waits for the same end: a second close would be one of what was connected meanwhile.
+    if (life) await (life.ended ??= this.#end(life, deadlineMs))
+  }
+
+  async #end(life: Life, deadlineMs: number): Promise<void> {
+    const end = performance.now() + deadlineMs
     life.stopping.abort()
     await Promise.all(life.workers.map((worker) => worker.stop(deadlineMs)))
     life.ending.abort(new SinkError('SINK_UNAVAILABLE', 'the pipeline stops, and the write took too long'))
     await life.joining
-    await life.link.close().catch((error: unknown) => this.#failed(toError(error)))
-    if (this.#life !== life) return
+    await this.#letGo(life.link, Math.max(end - performance.now(), CLOSE_GRACE_MS))
     this.#written += life.writer.written
     this.#refused += life.writer.refused
     this.#life = undefined
+  }
+
+  async #letGo(link: SinkLink, timeoutMs: number): Promise<void> {
+    const never = new AbortController().signal
+    await inTime('letting go of the sink', timeoutMs, never, () => link.close()).catch((thrown: unknown) => {
+      const error = toError(thrown)
+      this.#failed(error)
+      this.#surroundings.log.warn({ error }, `The sink is left behind: ${error.message}`)
+    })
   }
 
   get #state(): PipelineState {

@@ -67,7 +67,8 @@ export const SINK_TYPES: Readonly<Record<string, Made<Sink>>> = {
     made(
       {
         url: secret,
-        secret: z.union([secret, z.array(secret)]).exactOptional(),
+        // No union, which would not say what is wrong with one of them.
+        secret: z.preprocess((one) => [one].flat(), z.array(secret)).exactOptional(),
         headers: z.record(text, secret).exactOptional(),
         mode: z.enum(['batch', 'single']).exactOptional(),
         maxBodyBytes: number,

@@ -148,6 +148,26 @@ test('a pause holds the next batch back, a stop ends what follows its source', a
   expect([ended, pipe.status.state]).toEqual([true, 'stopped'])
 })
 
+test('restarts one upon the other leave one that reads, also where the source does not end in time', async () => {
+  const reads: AbortSignal[] = []
+  const stubborn: Source = {
+    async *read({ signal }) {
+      reads.push(signal)
+      yield { items: [], cursor: '1' }
+      await new Promise(() => {})
+    },
+  }
+  const pipe = run(stubborn)
+  await pipe.start()
+  await until('the first one', () => pipe.status.state === 'running')
+  const first = pipe.restart(50)
+  await new Promise((resolve) => setTimeout(resolve, 25))
+  await Promise.all([first, pipe.restart(50)])
+  await until('the next one', () => pipe.status.state === 'running')
+  await pipe.stop(50)
+  expect(reads.map(({ aborted }) => aborted)).toEqual([true, true])
+})
+
 test('a source that can not work waits until it is mended and restarted', async () => {
   let mended = false
   const source = countsToTen(() => {

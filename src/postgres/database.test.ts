@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
 import { describe, expect, it, vi } from 'vitest'
+import { failureOf } from '../../test/support/until.ts'
 import { usePostgres } from '../../test/support/use-postgres.ts'
 import type { MillraceError } from '../core/errors.ts'
 import { Database, databaseVersion } from './database.ts'
@@ -103,6 +104,28 @@ describe('a database', () => {
     })
     await expect(failure).rejects.toMatchObject({ code: 'DATABASE_UNAVAILABLE' })
     await expect(database.query('SELECT FROM left_behind')).rejects.toThrow('does not exist')
+    await database.close()
+  })
+
+  it('gives a statement up with its signal, and nobody waits for it, also at its end', async () => {
+    const database = new Database({ url: server.url, maxConnections: 1 })
+    const sleeping = async (seconds: number, end: AbortController) => {
+      const text = `SELECT pg_sleep(${seconds})`
+      const failure = failureOf(database.runUntil(end.signal, text))
+      const running = `SELECT FROM pg_stat_activity WHERE state = 'active' AND query = '${text}'`
+      await expect.poll(async () => (await queryOnce(server.url, running)).length).toBe(1)
+      end.abort(new Error('enough'))
+      expect((await failure).message).toBe('enough')
+    }
+    const alive = new AbortController().signal
+    await sleeping(50, new AbortController())
+    const { rows } = await database.runUntil(alive, 'SELECT 1 AS one')
+    expect(rows).toEqual([{ one: 1 }])
+    const late = AbortSignal.abort(new Error('too late'))
+    await expect(database.runUntil(late, 'SELECT 1')).rejects.toThrow('too late')
+    await expect(database.runUntil(alive, 'nonsense')).rejects.toMatchObject({ code: 'DATABASE_UNAVAILABLE' })
+    await sleeping(51, new AbortController())
+    await database.ping()
     await database.close()
   })
 

@@ -1,5 +1,5 @@
 import { Pool, type Client, type PoolClient } from 'pg'
-import { MillraceError } from '../core/errors.ts'
+import { MillraceError, toError } from '../core/errors.ts'
 import type { TlsSource } from '../core/tls.ts'
 import { checkTls, connectionsTo, type ConnectionMaker } from './database-connections.ts'
 import { toDatabaseError } from './database-errors.ts'
@@ -61,6 +61,38 @@ export class Database implements ConnectionPool {
       return await this.#pool.query<Row>(text, values)
     } catch (cause) {
       throw this.#explain(cause)
+    }
+  }
+
+  /**
+   * The same, and not past `signal`: its connection is ended when that is aborted, so that nobody waits for an answer. What
+   * became of the statement is not known then.
+   */
+  async runUntil<Row extends object>(
+    signal: AbortSignal,
+    text: string,
+    values?: unknown[],
+  ): Promise<QueryResult<Row>> {
+    signal.throwIfAborted()
+    const client = await this.connect()
+    let isHeld = true
+    const letGo = (error?: Error) => {
+      if (isHeld) client.release(error)
+      isHeld = false
+    }
+    const giveUp = () => letGo(toError(signal.reason))
+    signal.addEventListener('abort', giveUp)
+    let failure: Error | undefined
+    try {
+      signal.throwIfAborted()
+      return await client.query<Row>(text, values)
+    } catch (cause) {
+      signal.throwIfAborted()
+      failure = toError(cause)
+      throw this.#explain(failure)
+    } finally {
+      signal.removeEventListener('abort', giveUp)
+      letGo(failure)
     }
   }
 

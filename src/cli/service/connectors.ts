@@ -1,7 +1,6 @@
 import type { PipelineDeclaration } from '../../connectors/pipeline.ts'
 import type { PipelineRun, PipelineStatus } from '../../connectors/pipeline-run.ts'
 import { pipelineRun } from '../../connectors/run-pipeline.ts'
-import { pause } from '../../core/pause.ts'
 import type { Log, Service } from '../../core/service.ts'
 import type { ByName, PipelineSetting } from '../../core/settings.ts'
 import type { StreamLog } from '../../core/stream-log.ts'
@@ -25,9 +24,6 @@ export interface ConnectorParts {
   settings: Pick<SettingsService, 'onChange' | 'values'>
   ring: KeyRing | undefined
 }
-
-/** How much longer than its deadline a stop waits for sinks that do not let go, in ms. */
-const CLOSE_GRACE_MS = 500
 
 /** The role `connector`: the pipelines of the service. Without any it does nothing. */
 export class Connectors implements Service {
@@ -88,18 +84,7 @@ export class Connectors implements Service {
 
   async stop(deadlineMs: number): Promise<void> {
     this.#stopped = true
-    const done = new AbortController()
-    const stopping = [...this.#runs].map(([name, run]) => this.#stopOne(name, run, deadlineMs, done.signal))
-    await Promise.all(stopping)
-    done.abort()
-  }
-
-  async #stopOne(name: string, run: PipelineRun, deadlineMs: number, done: AbortSignal): Promise<void> {
-    let ended = false
-    const end = run.stop(deadlineMs).then(() => void (ended = true))
-    await Promise.race([end, pause(deadlineMs + CLOSE_GRACE_MS, done)])
-    if (!ended)
-      this.#log.warn({ pipeline: name }, `The sink of ${name} did not let go in time; it is left behind`)
+    await Promise.all([...this.#runs.values()].map((run) => run.stop(deadlineMs)))
   }
 
   get #declared(): readonly PipelineDeclaration[] {

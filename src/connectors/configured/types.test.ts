@@ -62,3 +62,15 @@ test.each(Object.keys(SOURCE_TYPES))('the source %s has the options of its facto
   const from = { type, ...FROM[type] }
   expect(configuredPipelines([{ name: 'p', from, to: 'a' }], { env })).toMatchObject([{ kind: 'source' }])
 })
+
+test.each<[string, unknown]>([
+  ['to.secret.0', { env: 'NOWHERE' }],
+  ['to.secret.1', [{ env: 'SECRET' }, { env: 'NOWHERE' }]],
+])('a secret of a webhook that is not there is told by its place: %s', (place, secret) => {
+  const to = { type: 'webhook', url: 'https://example.com/events', secret }
+  expect(() => configuredPipelines([{ name: 'p', from: 'a', to }], { env })).toThrow(
+    expect.objectContaining({
+      issues: [{ path: `pipelines.0.${place}`, message: 'the variable NOWHERE is not set' }],
+    }),
+  )
+})

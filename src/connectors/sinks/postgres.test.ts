@@ -148,6 +148,48 @@ test('with a key a row takes the place of an earlier one, also within a batch', 
   ])
 })
 
+test('a row without its key takes the place of none, and what is one key to PostgreSQL holds up nothing', async () => {
+  await ask('CREATE TABLE states (device int UNIQUE, v int)')
+  const devices = ['null', 'null', '1', '"1"', '1.0', '" 1"', '2', 'null']
+  await lab.publish(devices.length, (n) => ['type', 't', 'data', `{"device":${devices[n]},"v":${n}}`])
+  const columns = { device: 'data.device', v: 'data.v' } as const
+  const pipe = await run({ table: 'states', columns, key: ['device'] }, { batch: { size: 8, waitMs: 200 } })
+  await until('all', () => pipe.status.written === devices.length)
+  expect(await ask('SELECT device, v FROM states ORDER BY device, v')).toEqual([
+    { device: 1, v: 5 },
+    { device: 2, v: 6 },
+    { device: null, v: 0 },
+    { device: null, v: 1 },
+    { device: null, v: 7 },
+  ])
+})
+
+test.each([
+  ["RAISE 'no'", "RAISE EXCEPTION 'no'"],
+  ['a state of its own', "RAISE EXCEPTION 'no' USING ERRCODE = 'UE001'"],
+  ['ASSERT', 'ASSERT false'],
+])('a row that a trigger refuses, by %s, is a dead letter, and holds up no other', async (_, refusal) => {
+  await ask(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN IF NEW.n = 3 THEN ${refusal}; END IF; RETURN NEW; END $$`)
+  await ask('CREATE TRIGGER refusing BEFORE INSERT ON facts FOR EACH ROW EXECUTE FUNCTION refuse()')
+  await lab.publish(10)
+  const pipe = await run({}, { retry: { attempts: 2, delayMs: 1 }, batch: { size: 10, waitMs: 100 } })
+  await until('the letter', async () => (await lab.letters()).length === 1)
+  await until('the rows', () => pipe.status.written === 9)
+  expect(await lab.letters()).toMatchObject([{ data: '3', 'deadletter-error': 'SINK_REFUSED' }])
+})
+
+test('another table gets every row, whatever was written to the first', async () => {
+  await ask('CREATE TABLE others (n int)')
+  await lab.publish(20)
+  const first = await run()
+  await until('the first table', () => first.status.written === 20)
+  await first.stop(2_000)
+  const other = await run({ table: 'others', columns: { n: 'data' } }, { group: 'another' })
+  await until('the other one', () => other.status.written === 20)
+  expect(await ask('SELECT n FROM others')).toHaveLength(20)
+})
+
 describe('a table that is not as it should be is told at once, and nothing is a dead letter:', () => {
   test.each<[string, Partial<PostgresSinkOptions>, RegExp]>([
     ['no such table', { table: 'nowhere' }, /relation "nowhere" does not exist/],
@@ -188,6 +230,16 @@ test('a database that is away is waited for', async () => {
   proxy.pass()
   await until('the others', async () => (await numbers()).length === 15)
   expect(await lab.letters()).toEqual([])
+})
+
+test('a database that is not there is told by its own url, and without a password', async () => {
+  await lab.publish(1)
+  const pipe = await run({ url: 'postgres://me:canary@127.0.0.1:1/facts' })
+  await until('the outage', () => pipe.status.state === 'retrying')
+  const { error, message } = pipe.status.lastError!
+  expect(error).toBe('SINK_UNAVAILABLE')
+  expect(message).toMatch(/^the table facts: PostgreSQL at 127\.0\.0\.1:1.*ECONNREFUSED.*in its url right/)
+  expect(message).not.toMatch(/canary|DATABASE_URL/)
 })
 
 test('two instances share a stream, and every row stands once', async () => {

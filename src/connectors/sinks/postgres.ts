@@ -4,7 +4,7 @@ import { requireCounts } from '../../core/require-counts.ts'
 import type { Sink, SinkContext, SinkEvent } from '../../core/sink.ts'
 import type { TlsSource } from '../../core/tls.ts'
 import { fingerprintOf } from '../../postgres/fingerprint.ts'
-import { tableFaultMessage, tableFaultOf } from '../../postgres/table/faults.ts'
+import { outageMessage, tableFaultMessage, tableFaultOf } from '../../postgres/table/faults.ts'
 import { TableWriter, type TableRow } from '../../postgres/table/table-writer.ts'
 import { isColumnPath, valueAt, type ColumnPath } from './postgres/columns.ts'
 
@@ -73,16 +73,17 @@ class PostgresSink implements Sink {
       key,
       rememberMs,
       columns: this.#columns.map(([column]) => column),
-      pipeline: name,
+      // What one table has says nothing of another one.
+      ledger: JSON.stringify([name, table]),
       maxConnections: concurrency + 1,
       onError: (error) => log.warn({ error }, `The table ${table}: ${error.message}`),
     })
     await this.#writer.open().catch((error: unknown) => this.#fail(error))
   }
 
-  async write(events: readonly SinkEvent[]): Promise<void> {
+  async write(events: readonly SinkEvent[], signal: AbortSignal): Promise<void> {
     const rows = this.#lastOfEachKey(events.map((event) => this.#rowOf(event)))
-    await this.#writer!.write(rows).catch((error: unknown) => this.#fail(error))
+    await this.#writer!.write(rows, signal).catch((error: unknown) => this.#fail(error))
   }
 
   async close(): Promise<void> {
@@ -98,14 +99,16 @@ class PostgresSink implements Sink {
     return { identity, values }
   }
 
-  /** One statement can't touch a row twice: of those of one key the last one stands. */
+  /** One statement can't touch a row twice: of those of one key the last one stands. NULL is no key of any other row. */
   #lastOfEachKey(rows: readonly TableRow[]): TableRow[] {
     const { key } = this.#options
     if (key.length === 0) return [...rows]
     const last = new Map<string, TableRow>()
     const keyOf = ({ values }: TableRow) => JSON.stringify(key.map((column) => values![column]))
-    for (const row of rows) last.set(keyOf(row), row)
-    return rows.map((row) => (last.get(keyOf(row)) === row ? row : { ...row, values: null }))
+    const isWhole = ({ values }: TableRow) => key.every((column) => values![column] !== null)
+    for (const row of rows) if (isWhole(row)) last.set(keyOf(row), row)
+    const stands = (row: TableRow) => !isWhole(row) || last.get(keyOf(row)) === row
+    return rows.map((row) => (stands(row) ? row : { ...row, values: null }))
   }
 
   /** @throws what the failure of a statement means */
@@ -114,7 +117,9 @@ class PostgresSink implements Sink {
     const message = `the table ${this.#options.table}: ${tableFaultMessage(error)}`
     if (fault === 'refused') throw new SinkError('SINK_REFUSED', message, { cause: error })
     if (fault === 'misplaced') throw new ConfigurationError(message, [], { cause: error })
-    throw error
+    throw new SinkError('SINK_UNAVAILABLE', `the table ${this.#options.table}: ${outageMessage(error)}`, {
+      cause: error,
+    })
   }
 }
 

@@ -86,4 +86,5 @@ test('where one of them is away, so is the whole, once the others have ended', a
 
 test('what is no sink is refused where it is declared', () => {
   expect(() => routeSink({ a: {} as Sink, b: new Kept() })).toThrow(/a: must be a sink/)
+  expect(() => routeSink({})).toThrow(/at least one/)
 })

@@ -1,6 +1,6 @@
 import { MessageProcessingError } from '../../core/connector-errors.ts'
 import { faultsOf, type BatchFaults } from '../../core/delivery.ts'
-import { InvalidError } from '../../core/errors.ts'
+import { InvalidError, type Issue } from '../../core/errors.ts'
 import { Router } from '../../core/router.ts'
 import type { Sink, SinkContext, SinkEvent } from '../../core/sink.ts'
 
@@ -15,9 +15,11 @@ import type { Sink, SinkContext, SinkEvent } from '../../core/sink.ts'
  * routeSink({ 'user.>': fileSink({ directory: './users' }), '>': webhookSink({ url: 'https://example.com/events' }) })
  */
 export function routeSink(sinks: Readonly<Record<string, Sink>>): Sink {
-  const issues = Object.entries(sinks)
+  const issues: Issue[] = Object.entries(sinks)
     .filter(([, sink]) => typeof (sink as Partial<Sink> | undefined)?.write !== 'function')
     .map(([path]) => ({ path, message: 'must be a sink, which has a method write' }))
+  if (Object.keys(sinks).length === 0)
+    issues.push({ path: '', message: 'there must be at least one, such as ">" for every type' })
   if (issues.length > 0) throw new InvalidError('CONFIGURATION_INVALID', 'the routes can not be used', issues)
   return new RouteSink(sinks)
 }

@@ -7,16 +7,15 @@ import type { SinkEvent } from '../../core/sink.ts'
  * that nobody holds any more.
  */
 export class SentEvents {
-  /** The same event may be several parts of one entry. */
-  readonly #parts = new WeakMap<Event, Set<number>>()
+  /** By part, since the same event may be several of one entry; nearly all are the first. */
+  readonly #parts: WeakSet<Event>[] = []
 
   has({ event, part }: SinkEvent): boolean {
-    return this.#parts.get(event)?.has(part) ?? false
+    return this.#parts[part]?.has(event) ?? false
   }
 
   add({ event, part }: SinkEvent): void {
-    const parts = this.#parts.get(event)
-    if (parts) parts.add(part)
-    else this.#parts.set(event, new Set([part]))
+    this.#parts[part] ??= new WeakSet()
+    this.#parts[part].add(event)
   }
 }

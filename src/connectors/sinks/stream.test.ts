@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { createClient } from '@redis/client'
 import { expect, test } from 'vitest'
 import { until } from '../../../test/support/until.ts'
 import { useRedisServer } from '../../../test/support/use-redis.ts'
@@ -105,6 +106,24 @@ test('what is written again, since its group began anew, stands once', () =>
     const second = await run()
     await until('all of them again', () => second.status.written === 250)
     expect((await copies()).map(({ data }) => data)).toEqual(Array.from({ length: 250 }, (_, n) => n))
+  }))
+
+test('what stands at the position of another one, since the stream was deleted and written anew, is no repeat', () =>
+  mirrored({}, async ({ stream, run, copies }) => {
+    const client = await createClient({ url: redis.url }).connect()
+    try {
+      const pipe = await run()
+      for (const data of ['"first"', '"second"']) {
+        // As two writes have it that come within one millisecond.
+        await client.multi().del(stream).xAdd(stream, '1-1', { type: 't', data }).exec()
+        await until(`the copy of ${data}`, async () =>
+          (await copies()).some((copy) => JSON.stringify(copy.data) === data),
+        )
+      }
+      expect(pipe.status.refused).toBe(0)
+    } finally {
+      client.destroy()
+    }
   }))
 
 test('an event that is too large there is a dead letter here', () =>

@@ -5,6 +5,7 @@ import { collectIssues, InvalidError, MillraceError, type Issue } from '../../co
 import { checkName } from '../../core/names.ts'
 import type { Sink, SinkContext, SinkEvent } from '../../core/sink.ts'
 import type { NewEntry, StreamLog } from '../../core/stream-log.ts'
+import { fingerprintOf } from '../../postgres/fingerprint.ts'
 import { RedisStreamLog, type RedisLogOptions } from '../../redis/redis-log.ts'
 
 export interface StreamSinkOptions {
@@ -91,7 +92,7 @@ class StreamSink implements Sink {
     await own?.close()
   }
 
-  #entryOf({ event, stream, position, part }: SinkEvent): NewEntry {
+  #entryOf({ event, stream, position, part, entry }: SinkEvent): NewEntry {
     const { id, type, time, data, key, headers } = event
     const source = headers['source'] ?? stream
     const copy = {
@@ -102,7 +103,9 @@ class StreamSink implements Sink {
       key,
       headers: { ...headers, source },
     }
-    const idempotencyKey = `${this.#prefix}${stream}:${position}:${part}`
+    // Positions alone come again, where a stream was deleted or several servers are mirrored into one.
+    const fingerprint = fingerprintOf(entry.fields)
+    const idempotencyKey = `${this.#prefix}${stream}:${position}:${part}:${fingerprint}`
     return checkedEntry({ ...copy, idempotencyKey }, this.#options.maxEventBytes)
   }
 

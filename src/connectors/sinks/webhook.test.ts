@@ -1,8 +1,16 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { once } from 'node:events'
+import {
+  createServer as createTcpServer,
+  type AddressInfo,
+  type Server as TcpServer,
+  type Socket,
+} from 'node:net'
+import { createServer as createTlsServer } from 'node:tls'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Lab } from '../../../test/support/worker-lab.ts'
-import { until } from '../../../test/support/until.ts'
+import { createAuthority } from '../../../test/support/certificates.ts'
+import { failureOf as errorOf, until } from '../../../test/support/until.ts'
 import { noLog } from '../../core/service.ts'
 import { MemoryStreamLog } from '../../testing/memory-log.ts'
 import type { CloudEvent } from '../cloud-event.ts'
@@ -155,6 +163,77 @@ describe('no event is to blame, and nothing gets lost,', () => {
     expect(await lab.letters()).toEqual([])
     expect(JSON.stringify(pipe.status)).not.toContain('canary')
   })
+})
+
+describe('what is no answer is no fault of an event,', () => {
+  /** A server that says what it likes, whatever it is asked. */
+  const raw = (say: (socket: Socket) => void) =>
+    createTcpServer((socket) => {
+      socket.on('error', () => {})
+      socket.once('data', () => say(socket))
+    })
+  const untrusted = async () => createTlsServer(await (await createAuthority()).issue())
+  test.each<[string, string, () => TcpServer | Promise<TcpServer>]>([
+    ['such as no HTTP', 'http', () => raw((socket) => void socket.end('canary\r\n\r\n'))],
+    ['such as another protocol than TLS', 'https', () => raw((socket) => void socket.end('canary'))],
+    ['such as a certificate that nobody trusts', 'https', untrusted],
+    [
+      'such as headers without an end',
+      'http',
+      () => raw((socket) => void socket.end(`HTTP/1.1 200 OK\r\nx: ${'x'.repeat(100_000)}\r\n\r\n`)),
+    ],
+  ])('%s', async (_, protocol, open) => {
+    const broken = (await open()).listen(0, '127.0.0.1')
+    try {
+      await once(broken, 'listening')
+      await lab.publish(3)
+      const { port } = broken.address() as AddressInfo
+      const pipe = await run({ url: `${protocol}://127.0.0.1:${port}/` }, { retry: { attempts: 1 } })
+      await until('the outage', () => pipe.status.state === 'retrying')
+      expect(pipe.status).toMatchObject({ refused: 0, lastError: { error: 'SINK_UNAVAILABLE' } })
+      expect(pipe.status.lastError?.message).toMatch(/^127\.0\.0\.1:\d+ gave no answer that counts: \w/)
+      expect(JSON.stringify(pipe.status)).not.toContain('canary')
+      expect(await lab.letters()).toEqual([])
+    } finally {
+      broken.close()
+    }
+  })
+})
+
+test('an answer that drips has been given with its status', async () => {
+  await lab.publish(3)
+  const drips: NodeJS.Timeout[] = []
+  answer = (response) => {
+    response.writeHead(200)
+    drips.push(setInterval(() => response.write('x'), 20))
+  }
+  try {
+    const pipe = await run({ timeoutMs: 200 }, { writeTimeoutMs: 10_000 })
+    await until('all', () => pipe.status.written === 3, 5_000)
+    expect(dataOf(received)).toEqual([0, 1, 2])
+  } finally {
+    for (const drip of drips) clearInterval(drip)
+  }
+})
+
+test('a header is sent without the end of its line, and none that says how a request is transferred', async () => {
+  await lab.publish(1)
+  const pipe = await run({ headers: { Authorization: 'Bearer x\r\n', 'Content-Type': 'application/json' } })
+  await until('all', () => pipe.status.written === 1)
+  expect(received[0]!.headers).toMatchObject({
+    authorization: 'Bearer x',
+    'content-type': 'application/json',
+  })
+  const wrong = {
+    'Content-Length': '5',
+    'transfer-encoding': 'chunked',
+    a: 'can\nary',
+    'b c': 'canary',
+    c: 'canary€',
+  }
+  const error = await errorOf(() => webhookSink({ url, headers: wrong }))
+  expect(error).toMatchObject({ issues: Object.keys(wrong).map((name) => ({ path: `headers.${name}` })) })
+  expect(error.message.replaceAll('\n', '')).not.toContain('canary')
 })
 
 test('an answer that does not end has been given all the same', async () => {

@@ -3,13 +3,16 @@ import { isIP } from 'node:net'
 import { Agent, request } from 'undici'
 import { ConfigurationError, MessageProcessingError, SinkError } from '../../core/connector-errors.ts'
 import type { BatchFaults } from '../../core/delivery.ts'
-import { collectIssues, InvalidError, type Issue } from '../../core/errors.ts'
+import { collectIssues, InvalidError, toError, type Issue } from '../../core/errors.ts'
 import { requireCounts } from '../../core/require-counts.ts'
 import type { Sink, SinkContext, SinkEvent } from '../../core/sink.ts'
+import { plainReason } from '../../core/tls-faults.ts'
 import { toCloudEventJson } from '../cloud-event.ts'
 import { SentEvents } from './sent-events.ts'
 import { failureOf } from './webhook/answer.ts'
-import { AddressGuard, PrivateAddressError } from './webhook/public-address.ts'
+import { ownHeaders } from './webhook/own-headers.ts'
+import { AddressGuard } from './webhook/public-address.ts'
+import { hostOf, reach } from './webhook/reach.ts'
 import { secretBytes, signedHeaders } from './webhook/signature.ts'
 
 export { verifyWebhook } from './webhook/signature.ts'
@@ -22,7 +25,7 @@ export interface WebhookSinkOptions {
    * changes over from one to the other. Without it nothing is signed.
    */
   secret?: string | readonly string[]
-  /** Sent with each request, such as `authorization`. */
+  /** Sent with each request, such as `authorization`; not those that say how it is transferred. */
   headers?: Readonly<Record<string, string>>
   /** `batch` (default): as many events in a request as fit; `single`: one, in order. */
   mode?: 'batch' | 'single'
@@ -70,6 +73,7 @@ class WebhookSink implements Sink {
   readonly concurrency: number
   readonly #options: Resolved
   readonly #host: string
+  readonly #headers: Readonly<Record<string, string>>
   readonly #secrets: readonly Buffer[]
   readonly #guard: AddressGuard
   /** Answered with 2xx: where a later request of their write fails, they are not sent again by this process. */
@@ -80,19 +84,23 @@ class WebhookSink implements Sink {
     this.#options = options
     this.concurrency = options.concurrency
     this.#host = new URL(options.url).host
+    this.#headers = ownHeaders(options.headers)
     this.#secrets = [options.secret ?? []].flat().map(secretBytes)
     this.#guard = new AddressGuard(options.allowPrivate ?? false)
   }
 
-  /** Finds out nothing by itself: a receiver has only to answer what it is sent. */
-  async connect(_context: SinkContext): Promise<void> {
-    const host = new URL(this.#options.url).hostname.replace(/^\[(.*)\]$/, '$1')
+  /** Nothing is sent: whether it takes events it says when it gets some. */
+  async connect({ signal }: SinkContext): Promise<void> {
+    const { timeoutMs, concurrency } = this.#options
+    const url = new URL(this.#options.url)
+    const host = hostOf(url)
     // A socket looks no address up that it is given as one.
     if (isIP(host) > 0 && !this.#guard.permits(host))
       throw new ConfigurationError('the webhook can not be used', [
         { path: 'url', message: `${host} is a private address; allow it by allowPrivate if it is yours` },
       ])
-    const { timeoutMs, concurrency } = this.#options
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
+    await reach(url, this.#guard.lookup, limit).catch((error: unknown) => this.#unreachable(toError(error)))
     this.#agent ??= new Agent({
       connections: concurrency,
       connect: { lookup: this.#guard.lookup, timeout: timeoutMs },
@@ -161,25 +169,30 @@ class WebhookSink implements Sink {
 
   /** @throws what the answer means, where it is not 2xx; an error of the network */
   async #post({ events, text }: Body, signal: AbortSignal): Promise<void> {
-    const { url, mode, headers } = this.#options
+    const { url, mode, timeoutMs } = this.#options
     const kind = mode === 'single' ? 'cloudevents' : 'cloudevents-batch'
-    const answer = await request(url, {
+    const { statusCode, headers, body } = await request(url, {
       method: 'POST',
       dispatcher: this.#agent!,
       signal,
       body: text,
       headers: {
         'content-type': `application/${kind}+json; charset=utf-8`,
-        ...headers,
+        ...this.#headers,
         ...this.#signed(events, text),
       },
-    }).catch((error: unknown) => {
-      if (error instanceof PrivateAddressError) throw new SinkError('SINK_UNAVAILABLE', error.message)
-      throw error
-    })
-    await answer.body.dump({ limit: MAX_ANSWER_BYTES, signal })
-    if (answer.statusCode >= 200 && answer.statusCode < 300) return
-    throw failureOf(answer.statusCode, [answer.headers['retry-after']].flat()[0], this.#host)
+    }).catch((error: unknown) => this.#unreachable(toError(error)))
+    // The answer is given with its status. What comes after it has the same time again, and may be cut.
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
+    await body.dump({ limit: MAX_ANSWER_BYTES, signal: limit }).catch(() => {})
+    if (statusCode >= 200 && statusCode < 300) return
+    throw failureOf(statusCode, [headers['retry-after']].flat()[0], this.#host)
+  }
+
+  /** No name, no connection, a certificate that is none, an answer that is no HTTP: no event is to blame for these. */
+  #unreachable(cause: Error): never {
+    const message = `${this.#host} gave no answer that counts: ${plainReason(cause.message)}`
+    throw new SinkError('SINK_UNAVAILABLE', message, { cause })
   }
 
   #signed(events: readonly SinkEvent[], body: string): Record<string, string> {
@@ -213,6 +226,6 @@ function issuesOf(options: WebhookSinkOptions): Issue[] {
   const resolved = { ...DEFAULTS, ...options }
   collectIssues(issues, () => requireCounts('counts', resolved, ['maxBodyBytes', 'timeoutMs', 'concurrency']))
   collectIssues(issues, () => new AddressGuard(allowPrivate ?? false), 'allowPrivate')
-  collectIssues(issues, () => new Headers(headers), 'headers')
+  collectIssues(issues, () => ownHeaders(headers), 'headers')
   return issues
 }

@@ -9,7 +9,7 @@ export interface TableWriterOptions extends TableShape {
   url: string
   tls?: TlsSource | undefined
   /** Under which name written rows are remembered. */
-  pipeline: string
+  ledger: string
   /** How long they are, in ms. */
   rememberMs: number
   maxConnections: number
@@ -51,16 +51,22 @@ export class TableWriter {
    */
   async open(): Promise<void> {
     await migrate(this.#database, [sinkLedger])
-    await this.#database.query(`EXPLAIN ${this.#statement}`, [this.#options.pipeline, [], '[]'])
+    await this.#database.query(`EXPLAIN ${this.#statement}`, [this.#options.ledger, [], '[]'])
   }
 
-  /** In one step; rows that were written before are left out. @throws MillraceError as `open` */
-  async write(rows: readonly TableRow[]): Promise<void> {
+  /**
+   * In one step; rows that were written before are left out, and so are those that come twice.
+   *
+   * @param signal where it is aborted nobody waits any more for PostgreSQL, which may write them all the same
+   * @throws MillraceError as `open`; the reason of `signal`
+   */
+  async write(given: readonly TableRow[], signal: AbortSignal): Promise<void> {
+    const rows = [...new Map(given.map((row) => [row.identity, row])).values()]
     const identities = rows.map(({ identity }) => identity)
     const values = JSON.stringify(rows.map((row) => row.values))
     for (let conflicts = 0; ; conflicts++) {
       try {
-        await this.#database.query(this.#statement, [this.#options.pipeline, identities, values])
+        await this.#database.runUntil(signal, this.#statement, [this.#options.ledger, identities, values])
         break
       } catch (error) {
         if (!isConflict(error) || conflicts === MAX_CONFLICTS) throw error
@@ -78,9 +84,9 @@ export class TableWriter {
   #prune(): void {
     if (performance.now() - this.#prunedAt < HOUR_MS) return
     this.#prunedAt = performance.now()
-    const { pipeline, rememberMs, onError } = this.#options
+    const { ledger, rememberMs, onError } = this.#options
     this.#pruning = this.#database
-      .query(pruneStatement, [pipeline, new Date(Date.now() - rememberMs)])
+      .query(pruneStatement, [ledger, new Date(Date.now() - rememberMs)])
       .catch(onError)
   }
 }

@@ -11,15 +11,17 @@ const JSON_TYPE = /[/+]json(?:;|$)/i
 
 /** An event in the AMQP binding of CloudEvents 1.0, binary mode: the body is the data, attributes are properties. */
 export function toMessage(event: SinkEvent): EventData {
-  const { data, datacontenttype, ...attributes } = toCloudEvent(event)
+  const attributes = toCloudEvent(event)
+  const { id, data, datacontenttype } = attributes
   const properties: Record<string, unknown> = {}
-  for (const name in attributes) properties[`cloudEvents:${name}`] = attributes[name]
+  for (const name in attributes)
+    if (name !== 'data' && name !== 'datacontenttype') properties[`cloudEvents:${name}`] = attributes[name]
   const isText = typeof data === 'string' && !JSON_TYPE.test(datacontenttype)
   return {
     body: Buffer.from(isText ? data : JSON.stringify(data)),
     contentType: datacontenttype,
     properties,
-    ...(attributes.id.length <= MAX_MESSAGE_ID_LENGTH && { messageId: attributes.id }),
+    ...(id.length <= MAX_MESSAGE_ID_LENGTH && { messageId: id }),
   }
 }
 

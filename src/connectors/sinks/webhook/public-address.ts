@@ -66,7 +66,7 @@ export class AddressGuard {
 }
 
 /** The name leads to no address that may be connected to. */
-export class PrivateAddressError extends Error {
+class PrivateAddressError extends Error {
   constructor(host: string) {
     super(`${host} leads to a private address; allow it by allowPrivate if it is yours`)
     this.name = 'PrivateAddressError'
