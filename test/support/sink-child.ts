@@ -1,27 +1,21 @@
-// A process of its own with one pipeline to files, to be killed. It reports { ready } when it runs.
+// A process of its own with one pipeline to a sink, to be killed. It reports { ready } when it runs.
 import { writeSync } from 'node:fs'
-import { pipeline, type SinkPipelineDeclaration } from '../../src/connectors/pipeline.ts'
-import { SinkPipeline } from '../../src/connectors/sink-pipeline.ts'
-import { fileSink, type FileSinkOptions } from '../../src/connectors/sinks/file.ts'
+import { pipeline } from '../../src/connectors/pipeline.ts'
+import { pipelineRun } from '../../src/connectors/run-pipeline.ts'
 import { noLog } from '../../src/core/service.ts'
 import { RedisStreamLog } from '../../src/redis/redis-log.ts'
-import type { SinkProcessTarget } from '../../src/testing/sink-conformance/lab.ts'
-
-export interface SinkChildOptions extends SinkProcessTarget {
-  url: string
-  sink: FileSinkOptions
-}
+import { sinkOf } from '../../torture/sinks/spec.ts'
+import type { SinkChildOptions } from './sink-process.ts'
 
 const options = JSON.parse(process.argv[2]!) as SinkChildOptions
-const { url, sink, stream, group, deadAfterMs, batchSize } = options
-const streams = await RedisStreamLog.open({ url })
-const declared = pipeline('child', {
+const { url, spec, name, stream, group, deadAfterMs, batchSize } = options
+const declared = pipeline(name, {
   from: stream,
-  to: fileSink(sink),
+  to: sinkOf(spec),
   group,
   deadAfterMs,
   batch: { size: batchSize },
 })
-const run = new SinkPipeline(declared as SinkPipelineDeclaration, { streams, log: noLog })
-await run.start()
+const streams = await RedisStreamLog.open({ url })
+await pipelineRun(declared, { streams, log: noLog }).start()
 writeSync(1, '{"ready":true}\n')

@@ -9,6 +9,7 @@ export class FaultyDisk {
   dataSyncs = 0
   /** Fails the write of an event, or of lines, that comes after so many others; once. */
   #cutAfter: number | undefined
+  #onCut = () => {}
   #hanging: Promise<void> | undefined
   /** By inode, as large as they were at their last sync. */
   readonly #synced = new Map<number, number>()
@@ -26,8 +27,10 @@ export class FaultyDisk {
     },
   })
 
-  cut(after: number): void {
+  /** Resolves when it has failed. */
+  cut(after: number): Promise<void> {
     this.#cutAfter = after
+    return new Promise((resolve) => (this.#onCut = resolve))
   }
 
   hang(): () => void {
@@ -96,6 +99,7 @@ export class FaultyDisk {
     await this.#hanging
     if (this.#cutAfter === undefined || this.#cutAfter-- > 0) return
     this.#cutAfter = undefined
+    this.#onCut()
     throw Object.assign(new Error('EIO'), { code: 'EIO', syscall: 'fsync' })
   }
 }

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { FileSink, type FileSinkOptions } from '../../src/connectors/sinks/file.ts'
 import type { SinkLab, SinkProcessTarget } from '../../src/testing/sink-conformance/lab.ts'
-import { Child } from './child-process.ts'
 import { FaultyDisk } from './sink-disk.ts'
 import { linesBelow } from './sink-files.ts'
+import { startSinkProcess } from './sink-process.ts'
 
 /** A directory, on a disk that fails when it is told to. */
 export class FileLab implements SinkLab {
@@ -29,8 +29,8 @@ export class FileLab implements SinkLab {
     return lines.map(({ data }) => data)
   }
 
-  cut(): void {
-    this.faulty.cut(this.#options.format === 'jsonl' ? 0 : 3)
+  cut(): Promise<void> {
+    return this.faulty.cut(this.#options.format === 'jsonl' ? 0 : 3)
   }
 
   hang(): () => void {
@@ -44,9 +44,8 @@ export class FileLab implements SinkLab {
     }
   }
 
-  async startProcess(target: SinkProcessTarget): Promise<{ kill(): Promise<void> }> {
-    const child = new Child('./sink-child.ts', { ...target, url: this.#url, sink: this.#options })
-    return { kill: () => child.end() }
+  startProcess(target: SinkProcessTarget): Promise<{ kill(): Promise<void> }> {
+    return startSinkProcess(this.#url, { type: 'file', options: this.#options }, target)
   }
 
   async close(): Promise<void> {

@@ -1,9 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { Child } from '../../../test/support/child-process.ts'
 import { busy, EventHubsServer } from '../../../test/support/event-hubs/server.ts'
-import { useRedisServer } from '../../../test/support/use-redis.ts'
+import { startSinkProcess } from '../../../test/support/sink-process.ts'
+import { useLog, useRedisServer } from '../../../test/support/use-redis.ts'
 import type { Sink } from '../../core/sink.ts'
-import { RedisStreamLog } from '../../redis/redis-log.ts'
 import { sinkConformance } from '../../testing/sink-conformance.ts'
 import type { SinkLab, SinkProcessTarget } from '../../testing/sink-conformance/lab.ts'
 import { eventHubsSink } from './event-hubs.ts'
@@ -14,6 +13,7 @@ const MAX_MESSAGE_BYTES = 65_536
 const SEND_TIMEOUT_MS = 1_000
 
 const redis = useRedisServer()
+const log = useLog(redis)
 
 /** One partition, so that there is an order to be seen. */
 class EventHubsLab implements SinkLab {
@@ -43,14 +43,17 @@ class EventHubsLab implements SinkLab {
     this.#once(busy(ms / 1_000))
   }
 
-  /** Before and after storing in turn. */
-  cut(): void {
+  /** After storing and before, in turn. */
+  cut(): Promise<void> {
     const verdict = this.#cuts++ % 2 === 0 ? 'cutAfterStoring' : 'cutBefore'
-    this.#server.judge = ({ raw }) => {
-      if (raw.length < 2) return 'accept'
-      this.#server.judge = () => 'accept'
-      return verdict
-    }
+    return new Promise((resolve) => {
+      this.#server.judge = ({ raw }) => {
+        if (raw.length < 2) return 'accept'
+        this.#server.judge = () => 'accept'
+        resolve()
+        return verdict
+      }
+    })
   }
 
   hang(): () => void {
@@ -61,15 +64,14 @@ class EventHubsLab implements SinkLab {
     }
   }
 
-  leave(): () => void {
-    const gone = this.#server.away()
-    return () => void gone.then(() => this.#server.back())
+  async leave(): Promise<() => Promise<void>> {
+    await this.#server.away()
+    return () => this.#server.back()
   }
 
-  async startProcess(target: SinkProcessTarget): Promise<{ kill(): Promise<void> }> {
+  startProcess(target: SinkProcessTarget): Promise<{ kill(): Promise<void> }> {
     const connectionString = this.#server.connectionString({ hub: HUB })
-    const child = new Child('./event-hubs-child.ts', { ...target, url: redis.url, connectionString })
-    return { kill: () => child.end() }
+    return startSinkProcess(redis.url, { type: 'event-hubs', options: { connectionString } }, target)
   }
 
   close(): Promise<void> {
@@ -91,10 +93,7 @@ sinkConformance(
       new EventHubsLab(
         await EventHubsServer.start({ hubs: { [HUB]: 1 }, maxMessageBytes: MAX_MESSAGE_BYTES }),
       ),
-    openStreams: async () => {
-      const log = await RedisStreamLog.open({ url: redis.url })
-      return { log, close: () => log.close() }
-    },
+    openStreams: async () => ({ log, close: async () => {} }),
     without: { exactlyOnce: 'Event Hubs keeps every repeat; consumers find them by source and id' },
   },
   { describe, test, expect },

@@ -4,22 +4,22 @@ import { basename, join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { Child } from '../../../test/support/child-process.ts'
-import type { SinkChildOptions } from '../../../test/support/sink-child.ts'
 import { filesBelow, linesBelow } from '../../../test/support/sink-files.ts'
+import { SinkChild } from '../../../test/support/sink-process.ts'
 import { until } from '../../../test/support/until.ts'
 import { useLab } from '../../../test/support/use-lab.ts'
 import { useRedis } from '../../../test/support/use-redis.ts'
 import type { FileSinkOptions } from './file.ts'
 
-const COUNT = 4_000
+const PART = 500
+const COUNT = 4 * PART
 const KILLS = 3
 const GROUP = 'archive'
 const { server, admin } = useRedis()
 const lab = useLab(server)
 
 let directory: string
-let children: Child<{ ready?: true }>[]
+let children: SinkChild[]
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'file-sink-'))
   children = []
@@ -29,11 +29,10 @@ afterEach(async () => {
   rmSync(directory, { recursive: true, force: true })
 })
 
-function start(sink: Omit<FileSinkOptions, 'directory'>): Child<{ ready?: true }> {
+function start(sink: Omit<FileSinkOptions, 'directory'>): SinkChild {
   const { stream } = lab
-  const common = { url: server.url, stream, group: GROUP, deadAfterMs: 600, batchSize: 50 }
-  const options: SinkChildOptions = { ...common, sink: { ...sink, directory } }
-  const child = new Child<{ ready?: true }>('./sink-child.ts', options)
+  const common = { name: 'archive', url: server.url, stream, group: GROUP, deadAfterMs: 600, batchSize: 50 }
+  const child = new SinkChild({ ...common, spec: { type: 'file', options: { ...sink, directory } } })
   children.push(child)
   return child
 }
@@ -52,14 +51,14 @@ test.each<[string, Omit<FileSinkOptions, 'directory'>]>([
 ])('three instances that are killed at random leave each event exactly once: %s', async (_, options) => {
   const instances = [start(options), start(options), start(options)]
   await until('all of them', () => instances.every(({ lines }) => lines.length > 0))
-  for (let part = 0; part < COUNT; part += 1_000) {
-    const entries = Array.from({ length: 1_000 }, (_, number) => ({
+  for (let part = 0; part < COUNT; part += PART) {
+    const entries = Array.from({ length: PART }, (_, number) => ({
       fields: ['type', 'number', 'data', String(part + number)],
     }))
     await lab.log.append(lab.stream, entries)
-    if (part / 1_000 >= KILLS) continue
+    if (part / PART >= KILLS) continue
     await sleep(Math.random() * 80)
-    const victim = (part / 1_000) % instances.length
+    const victim = (part / PART) % instances.length
     await instances[victim]!.end()
     instances[victim] = start(options)
   }

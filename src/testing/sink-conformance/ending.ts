@@ -1,39 +1,39 @@
-import { BATCH_SIZE, DEAD_AFTER_MS, GROUP, type SinkCases } from './scene.ts'
+import { BATCH_SIZE, DEAD_AFTER_MS, GROUP, PIPELINE, type SinkCases } from './scene.ts'
 
 /** More than an instance takes into its hands: two batches for each write that it may have under way. */
-const MANY = 40 * BATCH_SIZE
+const MANY = 10 * BATCH_SIZE
 
 export const slowCases: SinkCases = {
   async 'is waited for, with no more in hand than two batches for each write'(scene) {
-    const letGo = scene.fault('hang')()
+    const letGo = await scene.fault('hang')()
     await scene.publish(MANY)
     const run = await scene.run({ concurrency: 2 })
     await scene.until('full hands', () => run.status.held >= 2 * BATCH_SIZE)
     scene.expect(run.status.written).toBe(0)
     scene.expect(run.status.held).toBeLessThan(4 * BATCH_SIZE + 1)
-    letGo()
+    await letGo()
     await scene.everythingIsThere()
   },
 
   async 'is asked again when a write takes longer than its limit'(scene) {
     await scene.publish(BATCH_SIZE)
-    const letGo = scene.fault('hang')()
+    const letGo = await scene.fault('hang')()
     const run = await scene.run({ writeTimeoutMs: 200, retry: { attempts: 1 } })
     await scene.until('the limit', () => run.status.lastError?.error === 'SINK_UNAVAILABLE')
-    letGo()
+    await letGo()
     await scene.everythingIsThere()
     scene.expect(await scene.letters()).toEqual([])
   },
 
   async 'keeps nobody from stopping in time, and what it was given is brought again'(scene) {
     await scene.publish(2 * BATCH_SIZE)
-    const letGo = scene.fault('hang')()
+    const letGo = await scene.fault('hang')()
     const run = await scene.run()
     await scene.until('full hands', () => run.status.held >= BATCH_SIZE)
     const begin = performance.now()
     await run.stop(200)
     scene.expect(performance.now() - begin).toBeLessThan(10_000)
-    letGo()
+    await letGo()
     await scene.run()
     await scene.everythingIsThere()
   },
@@ -41,8 +41,8 @@ export const slowCases: SinkCases = {
 
 export const stopCases: SinkCases = {
   async 'under load hands back what waits, and loses nothing'(scene) {
-    await scene.publish(MANY)
     for (let turn = 1; turn <= 3; turn++) {
+      await scene.publish(MANY)
       const run = await scene.run({ retry: { attempts: 1 } })
       await scene.until('some of it', () => run.status.written >= BATCH_SIZE)
       await run.stop(5_000)
@@ -55,8 +55,10 @@ export const stopCases: SinkCases = {
 
   async 'of one instance leaves its work to the others'(scene) {
     await scene.publish(MANY)
-    const [one] = [await scene.run(), await scene.run()]
-    await scene.until('some of it', () => one.status.written >= BATCH_SIZE)
+    const one = await scene.run()
+    await scene.until('some of it', () => one.status.written > 0)
+    await scene.run()
+    await scene.publish(MANY)
     await one.stop(5_000)
     await scene.publish(BATCH_SIZE)
     await scene.everythingIsThere()
@@ -65,17 +67,21 @@ export const stopCases: SinkCases = {
 
 export const killCases: SinkCases = {
   async 'loses nothing, whenever it comes'(scene) {
-    const target = { stream: scene.stream, group: GROUP, deadAfterMs: DEAD_AFTER_MS, batchSize: BATCH_SIZE }
-    for (let turn = 0; turn < 2; turn++) {
-      await scene.publish(MANY)
-      const before = new Set(await scene.numbers()).size
-      const { kill } = await scene.fault('startProcess')(target)
-      try {
-        const enough = before + Math.ceil(Math.random() * MANY * 0.5)
+    const common = { name: PIPELINE, group: GROUP, deadAfterMs: DEAD_AFTER_MS, batchSize: BATCH_SIZE }
+    const target = { ...common, stream: scene.stream }
+    const start = () => scene.fault('startProcess')(target)
+    // The second one is there already when the first one dies.
+    const processes = await Promise.all([start(), start()])
+    try {
+      for (const { kill } of processes) {
+        const before = new Set(await scene.numbers()).size
+        await scene.publish(4 * MANY)
+        const enough = before + Math.ceil(Math.random() * 2 * MANY)
         await scene.until('some of it', async () => new Set(await scene.numbers()).size >= enough)
-      } finally {
         await kill()
       }
+    } finally {
+      await Promise.all(processes.map(({ kill }) => kill()))
     }
     await scene.run()
     await scene.everythingIsThere()

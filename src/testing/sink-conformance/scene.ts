@@ -15,14 +15,22 @@ import type { Expect } from '../conformance/adapter.ts'
 import type { SinkFaults, SinkLab } from './lab.ts'
 import { watchAcknowledgements } from './watch.ts'
 
+export interface SceneOptions {
+  expect: Expect
+  /** Whether repeats are there once. */
+  isExactlyOnce: boolean
+  /** How long a step may take, in ms. */
+  patienceMs: number
+}
+
 export type SinkCases = Readonly<Record<string, (scene: SinkScene) => Promise<void>>>
 
-const PATIENCE_MS = 40_000
 const STEP_MS = 10
 /** Short, so that a case need not wait for long, and long enough for heartbeats on a busy machine. */
 export const DEAD_AFTER_MS = 800
-export const BATCH_SIZE = 20
+export const BATCH_SIZE = 10
 export const GROUP = 'sink'
+export const PIPELINE = 'conformance'
 
 /** What one case plays on: a stream of numbered events, a place to write to, and pipelines between them. */
 export class SinkScene {
@@ -31,14 +39,18 @@ export class SinkScene {
   readonly isExactlyOnce: boolean
   readonly stream = `sink:${randomUUID()}`
   readonly #log: StreamLog
+  readonly #patienceMs: number
   readonly #runs: SinkPipeline[] = []
+  /** Numbers that were there once, and so for good. */
+  readonly #seen = new Set<number>()
   #published = 0
 
-  constructor(lab: SinkLab, log: StreamLog, options: { expect: Expect; isExactlyOnce: boolean }) {
+  constructor(lab: SinkLab, log: StreamLog, options: SceneOptions) {
     this.lab = lab
     this.#log = log
     this.expect = options.expect
     this.isExactlyOnce = options.isExactlyOnce
+    this.#patienceMs = options.patienceMs
   }
 
   async close(): Promise<void> {
@@ -67,7 +79,7 @@ export class SinkScene {
 
   /** An instance of the pipeline, started; it is stopped with the case. */
   async run(options: Partial<SinkPipelineOptions> = {}, sink: Sink = this.lab.sink()): Promise<SinkPipeline> {
-    const declared = pipeline('conformance', {
+    const declared = pipeline(PIPELINE, {
       from: this.stream,
       to: sink,
       group: GROUP,
@@ -77,7 +89,7 @@ export class SinkScene {
       retry: { attempts: 3, delayMs: 10 },
       ...options,
     })
-    const streams = watchAcknowledgements(this.#log, this.early, () => this.numbers())
+    const streams = watchAcknowledgements(this.#log, this.early, (number) => this.#isThere(number))
     const run = new SinkPipeline(declared as SinkPipelineDeclaration, { streams, log: noLog })
     this.#runs.push(run)
     await run.start()
@@ -89,7 +101,15 @@ export class SinkScene {
 
   /** Those that are there for good, repeats included. */
   async numbers(): Promise<number[]> {
-    return (await this.lab.held()).map((data) => (data as { number: number }).number)
+    const numbers = (await this.lab.held()).map((data) => (data as { number: number }).number)
+    for (const number of numbers) this.#seen.add(number)
+    return numbers
+  }
+
+  /** Reading everything takes its time: it is done for what was not seen yet. */
+  async #isThere(number: number): Promise<boolean> {
+    if (!this.#seen.has(number)) await this.numbers()
+    return this.#seen.has(number)
   }
 
   /** Waits until all that was published is there, but for `missing`; and sees that nothing else is, or was too early. */
@@ -108,6 +128,15 @@ export class SinkScene {
     this.expect(this.early).toEqual([])
   }
 
+  /** Whether the first `count` events are there in their order; what is there again came with others before and behind it. */
+  async isInOrder(count: number): Promise<void> {
+    const numbers = await this.numbers()
+    const [first, last] = [new Set(numbers), new Set(numbers.toReversed())]
+    this.expect([...first]).toEqual(range(count))
+    this.expect([...last].toReversed()).toEqual(range(count))
+    if (this.isExactlyOnce) this.expect(numbers.length).toBe(count)
+  }
+
   /** The numbers of the dead letters of the stream, with the errors that made them such. */
   async letters(): Promise<{ number: number; error: string }[]> {
     const entries = await this.#log
@@ -121,11 +150,21 @@ export class SinkScene {
   }
 
   async until(what: string, holds: () => Promise<boolean> | boolean): Promise<void> {
-    const end = performance.now() + PATIENCE_MS
-    while (!(await holds())) {
-      if (performance.now() > end) throw new Error(`waited ${PATIENCE_MS} ms in vain for ${what}`)
-      await sleep(STEP_MS)
+    const end = performance.now() + this.#patienceMs
+    for (;;) {
+      const begin = performance.now()
+      if (await holds()) return
+      if (performance.now() > end) throw new Error(`waited ${this.#patienceMs} ms in vain for ${what}`)
+      // What takes long to find out is asked less often, so that the sink gets its time as well.
+      await sleep(Math.max(STEP_MS, performance.now() - begin))
     }
+  }
+
+  /** Waits for what a fault says of itself. */
+  async happens(what: string, happening: Promise<unknown>): Promise<void> {
+    let hasHappened = false
+    void happening.then(() => (hasHappened = true))
+    await this.until(what, () => hasHappened)
   }
 }
 

@@ -1,17 +1,15 @@
 import type { Claim, Consumer, Membership, Outcome, StreamLog } from '../../core/stream-log.ts'
 import { wrapLog } from '../../core/wrap-log.ts'
 
+type IsThere = (number: number) => Promise<boolean>
+
 /** The same log; what is acknowledged while the sink has not got it is added to `early`, by its number. */
-export const watchAcknowledgements = (
-  log: StreamLog,
-  early: number[],
-  held: () => Promise<readonly number[]>,
-): StreamLog =>
+export const watchAcknowledgements = (log: StreamLog, early: number[], isThere: IsThere): StreamLog =>
   wrapLog(log, {
-    join: async (membership: Membership) => watched(await log.join(membership), early, held),
+    join: async (membership: Membership) => watched(await log.join(membership), early, isThere),
   })
 
-function watched(consumer: Consumer, early: number[], held: () => Promise<readonly number[]>): Consumer {
+function watched(consumer: Consumer, early: number[], isThere: IsThere): Consumer {
   const numbers = new Map<string, number>()
   const claim = async (limit: number, waitMs: number, signal: AbortSignal): Promise<Claim[]> => {
     const claims = await consumer.claim(limit, waitMs, signal)
@@ -20,11 +18,9 @@ function watched(consumer: Consumer, early: number[], held: () => Promise<readon
   }
   /** Before it is passed on: afterwards nobody would bring again what is missing. */
   const settle = async (outcomes: readonly Outcome[]): Promise<string[]> => {
-    const acknowledged = outcomes.filter(({ kind }) => kind === 'acknowledge')
-    const there = acknowledged.length > 0 ? new Set(await held()) : new Set()
-    for (const { position } of acknowledged) {
-      const number = numbers.get(position)
-      if (number !== undefined && !there.has(number)) early.push(number)
+    for (const { kind, position } of outcomes) {
+      const number = kind === 'acknowledge' ? numbers.get(position) : undefined
+      if (number !== undefined && !(await isThere(number))) early.push(number)
     }
     return consumer.settle(outcomes)
   }

@@ -2,7 +2,7 @@ import { decodeEntry } from '../../core/codec.ts'
 import { noLog } from '../../core/service.ts'
 import type { Sink, SinkEvent } from '../../core/sink.ts'
 import { MemoryStreamLog } from '../memory-log.ts'
-import { BATCH_SIZE, range, type SinkCases, type SinkScene } from './scene.ts'
+import { BATCH_SIZE, PIPELINE, range, type SinkCases, type SinkScene } from './scene.ts'
 
 /** Whole pipelines, where nothing goes wrong. */
 export const deliveryCases: SinkCases = {
@@ -30,12 +30,21 @@ export const deliveryCases: SinkCases = {
   },
 
   async 'of a text with all kinds of characters'(scene) {
-    const text = '"\\\n\r\t\u0000\u2028 √ 🌊 </script> \'; DROP TABLE events; --'
-    await scene.publish(1, { text })
-    await scene.run()
-    await scene.everythingIsThere()
-    scene.expect(await scene.lab.held()).toEqual([{ number: 0, text }])
+    await isTaken(scene, '"\\\n\r\t\u001f\u2028 √ 🌊 </script> \'; DROP TABLE events; --')
   },
+}
+
+export const zeroCases: SinkCases = {
+  async 'in a text is taken as any other character'(scene) {
+    await isTaken(scene, 'a\u0000b')
+  },
+}
+
+async function isTaken(scene: SinkScene, text: string): Promise<void> {
+  await scene.publish(1, { text })
+  await scene.run()
+  await scene.everythingIsThere()
+  scene.expect(await scene.lab.held()).toEqual([{ number: 0, text }])
 }
 
 /** A sink by itself, and several batches. */
@@ -44,14 +53,33 @@ export const orderCases: SinkCases = {
     await scene.publish(5 * BATCH_SIZE)
     await scene.run({ concurrency: 1 })
     await scene.everythingIsThere()
-    scene.expect(await scene.numbers()).toEqual(range(5 * BATCH_SIZE))
+    await scene.isInOrder(5 * BATCH_SIZE)
   },
 
   async 'as a batch is given to the sink'(scene) {
     const sink = await connected(scene)
-    const events = range(BATCH_SIZE).map((number) => sinkEvent(scene.stream, number))
-    await sink.write(events, aliveSignal())
+    await sink.write(events(scene, BATCH_SIZE), aliveSignal())
     scene.expect(await scene.numbers()).toEqual(range(BATCH_SIZE))
+    await sink.close()
+  },
+
+  async 'also where some are redelivered and were never there'(scene) {
+    const sink = await connected(scene)
+    const mixed = events(scene, BATCH_SIZE).map((event, number) => ({
+      ...event,
+      redelivered: number % 3 === 1,
+    }))
+    await sink.write(mixed, aliveSignal())
+    scene.expect(await scene.numbers()).toEqual(range(BATCH_SIZE))
+    await sink.close()
+  },
+
+  async 'also where the first ones are redelivered and there already'(scene) {
+    const sink = await connected(scene)
+    await sink.write(events(scene, 5), aliveSignal())
+    const mixed = events(scene, BATCH_SIZE).map((event, number) => ({ ...event, redelivered: number < 10 }))
+    await sink.write(mixed, aliveSignal())
+    await scene.isInOrder(BATCH_SIZE)
     await sink.close()
   },
 }
@@ -84,10 +112,9 @@ export const lifeCases: SinkCases = {
 
 export const repeatCases: SinkCases = {
   async 'of a batch are written once, also by another instance'(scene) {
-    const events = range(3).map((number) => sinkEvent(scene.stream, number))
-    const again = events.map((event) => ({ ...event, redelivered: true }))
+    const again = events(scene, 3).map((event) => ({ ...event, redelivered: true }))
     const [one, other] = [await connected(scene), await connected(scene)]
-    await one.write(events, aliveSignal())
+    await one.write(events(scene, 3), aliveSignal())
     await one.write(again, aliveSignal())
     await other.write([...again, { ...sinkEvent(scene.stream, 3), redelivered: true }], aliveSignal())
     await one.close()
@@ -124,7 +151,7 @@ const aliveSignal = (): AbortSignal => new AbortController().signal
 async function connected(scene: SinkScene, sink: Sink = scene.lab.sink()): Promise<Sink> {
   const signal = aliveSignal()
   await sink.connect({
-    name: 'conformance',
+    name: PIPELINE,
     streams: [scene.stream],
     source: new MemoryStreamLog(),
     log: noLog,
@@ -139,3 +166,7 @@ function sinkEvent(stream: string, number: number): SinkEvent {
   const entry = { position, fields: ['type', 'number', 'data', JSON.stringify({ number })] }
   return { event: decodeEntry(stream, entry), stream, position, part: 0, redelivered: false, entry }
 }
+
+/** The first `count` of a stream, made anew with each call. */
+const events = ({ stream }: SinkScene, count: number): SinkEvent[] =>
+  range(count).map((number) => sinkEvent(stream, number))
