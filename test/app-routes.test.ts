@@ -286,7 +286,7 @@ describe('paths', () => {
     }))
 
   it('may be written out beside a parameter, in whatever order they are declared', async () => {
-    const lines = ['/a/:x', '/a/b', '/a/:x/c', '/a/b/:y', '/:any/b/c', '/api/events/:id/more'] as const
+    const lines = ['/a/:x', '/a/b', '/a/:x/c', '/a/b/:y', '/:any/b/c', '/api/events/:id/more/of'] as const
     await start({ routes: lines.map((path) => named(`GET ${path}`)) }, { ROLES: 'api' })
     const line = async (path: string) => (await send('GET', path)).body['line']
     expect(await line('/a/b')).toBe('GET /a/b')
@@ -294,7 +294,7 @@ describe('paths', () => {
     expect(await line('/a/b/c')).toBe('GET /a/b/:y')
     expect(await line('/a/z/c')).toBe('GET /a/:x/c')
     expect(await line('/z/b/c')).toBe('GET /:any/b/c')
-    expect(await line('/api/events/7/more')).toBe('GET /api/events/:id/more')
+    expect(await line('/api/events/7/more/of')).toBe('GET /api/events/:id/more/of')
     expect((await running!.get('/health')).status).toBe(200)
     expect((await running!.publish('s', 't', {})).status).toBe(201)
     expect((await running!.get('/api/admin/streams')).status).toBe(200)
