@@ -16,6 +16,8 @@ export interface PrometheusProgram {
   readonly file: string
   /** Checks the text of metrics and says what is wrong with it; nothing where all is well. */
   checkMetrics(text: string): Promise<string>
+  /** Checks a configuration, with the rules that it names; nothing where all is well. */
+  checkConfig(file: string): Promise<string>
   /** Checks a file of rules, or runs files of tests of rules; nothing where all is well, else what is wrong first. */
   checkRules(file: string): Promise<string>
   testRules(files: readonly string[]): Promise<string>
@@ -65,6 +67,7 @@ function checks(promtool: string) {
     )
   return {
     checkMetrics: (text: string) => complaints(['check', 'metrics'], text),
+    checkConfig: (file: string) => failure(['check', 'config', file]),
     checkRules: (file: string) => failure(['check', 'rules', file]),
     testRules: (files: readonly string[]) => failure(['test', 'rules', ...files]),
   }

@@ -205,7 +205,7 @@ test('nothing starts once the worker stops, and what had not started is given ba
   })
   await finished
   expect(starts).toBe(0)
-  expect(consumer.settled.toSorted((a, b) => a.position.localeCompare(b.position))).toEqual([
+  expect(consumer.settled.toSorted((a, b) => a.position.localeCompare(b.position))).toMatchObject([
     { kind: 'release', position: '1-0', attempts: 0 },
     { kind: 'release', position: '1-1', attempts: 2 },
     { kind: 'release', position: '1-2', attempts: 1 },

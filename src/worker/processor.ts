@@ -19,6 +19,9 @@ import type { ResolvedOptions } from './worker-options.ts'
 /** What died with its process twice runs alone from now on; with few attempts, what died once. */
 const SUSPECT_FROM_ATTEMPT = 3
 
+/** So few claims do not hold up the next read. */
+const FEW_CLAIMS = 4
+
 /** What a processor needs of its worker. */
 export interface Surroundings {
   pool: HandlerPool
@@ -126,8 +129,9 @@ export class Processor implements Line {
   }
 
   /**
-   * Takes claims over, in the order of the calls. They run two turns later: whoever awaits this asks for the next claim
-   * in this turn, the client writes it at the end of it, and so Redis reads while these run.
+   * Takes claims over, in the order of the calls. Many run two turns later: whoever awaits this asks for the next claim
+   * in this turn, the client writes it at the end of it, and so Redis reads while these run. A few run at once, since
+   * nothing is gained by that and somebody may wait for them.
    */
   async accept(claims: readonly Claim[]): Promise<void> {
     this.#arriving += claims.length
@@ -138,7 +142,8 @@ export class Processor implements Line {
       this.#blockedKeys.arrived(claims)
       this.#admit(claims, screening)
     }
-    setImmediate(() => setImmediate(admit))
+    if (claims.length <= FEW_CLAIMS && this.#arriving === claims.length) admit()
+    else setImmediate(() => setImmediate(admit))
   }
 
   hasReady(): boolean {

@@ -44,6 +44,26 @@ describe.each(PLACES)('%s', (place) => {
       expect(schemaMistakes(manifest)).toEqual([])
     },
   )
+
+  it('can be applied: kubectl keeps what was applied in an annotation, of at most 256 KiB', () => {
+    const tooLarge = manifests.filter((manifest) => annotationBytes(manifest) > 0.95 * 2 ** 18)
+    expect(tooLarge.map(titleOf)).toEqual([])
+  })
+})
+
+/** Of JSON as kubectl writes it. */
+const annotationBytes = (manifest: Manifest): number =>
+  Buffer.byteLength(JSON.stringify(manifest).replaceAll(/[<>&]/g, String.raw`\u003c`))
+
+it('gives the Prometheus of development the rules, too', () => {
+  const manifests = kustomize(join(FOLDER, 'overlays/development'))
+  const rules = ofKind(manifests, 'ConfigMap').find(({ metadata }) => metadata.name === 'prometheus-rules')
+  const prometheus = workloads(manifests).find(({ labels }) => labels['app'] === 'prometheus-service')
+  const { volumeMounts = [] } = prometheus!.containers[0]!
+  const config = ofKind(manifests, 'ConfigMap').find(({ metadata }) => metadata.name === 'prometheus-config')
+  expect(rules?.data?.['millrace.yml']).toContain('alert: MillraceGroupStuck')
+  expect(volumeMounts.find(({ name }) => name === 'rules')?.mountPath).toBe('/etc/millrace-rules')
+  expect(config?.data?.['prometheus.yml']).toContain('- /etc/millrace-rules/*.yml\n')
 })
 
 it('gives the Prometheus operator the rules that promtool was shown', () => {

@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
@@ -6,6 +7,8 @@ import { files } from '../../deploy/monitoring/build/files.ts'
 import type { Panel } from '../../deploy/monitoring/build/dashboards/grafana.ts'
 import { findTestPrometheus } from '../../src/engines/test-prometheus.ts'
 import { processMetrics } from '../../src/telemetry/metrics/process-metrics.ts'
+import { kustomize } from '../support/kustomize.ts'
+import { ofKind } from '../support/kustomize-manifest.ts'
 import {
   alerts,
   DASHBOARDS,
@@ -18,6 +21,10 @@ import {
 } from './monitoring-kit.ts'
 
 const { program, reason } = await findTestPrometheus()
+const development = kustomize(join(MONITORING, '../kubernetes/overlays/development'))
+const inCluster = ofKind(development, 'ConfigMap').find(
+  ({ metadata }) => metadata.name === 'prometheus-config',
+)
 
 describe('what is shipped', () => {
   it('is what the builder makes (written anew by `npm run dashboards`)', async () => {
@@ -91,6 +98,22 @@ describe('the tests of the rules', () => {
   describe.skipIf(!program)(`by ${program?.software ?? reason}`, () => {
     it('the rules are well-formed', async () => {
       expect(await program!.checkRules(RULES)).toBe('')
+    })
+
+    it.each([
+      ['Compose', readFileSync(join(MONITORING, '../compose/prometheus.yml'), 'utf8')],
+      ['the cluster for development', inCluster!.data!['prometheus.yml']!],
+    ])('the configuration of %s is one, and finds the rules', async (_, config) => {
+      const folder = mkdtempSync(join(tmpdir(), 'millrace-prometheus-'))
+      const file = join(folder, 'prometheus.yml')
+      const here = config.replace(/^ {2}- \/etc\/.*\*\.yml$/m, `  - ${join(MONITORING, 'rules/*.yml')}`)
+      writeFileSync(file, here)
+      try {
+        expect(here).toContain(MONITORING)
+        expect(await program!.checkConfig(file)).toBe('')
+      } finally {
+        rmSync(folder, { recursive: true })
+      }
     })
 
     it('each alert fires when it should, alone, and is silent when it should be', async () => {

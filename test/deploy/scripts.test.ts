@@ -56,7 +56,10 @@ describe('scripts/run-local', () => {
     stub('docker', PORTS)
     const { code, stdout } = await run('run-local')
     expect(code).toBe(0)
-    expect(calls()).toContain('docker compose --file docker-compose.yml up --build --detach --wait')
+    expect(calls().slice(2, 4)).toEqual([
+      'docker compose --file docker-compose.yml build',
+      'docker compose --file docker-compose.yml up --detach --wait',
+    ])
     expect(stdout).toContain('http://127.0.0.1:8123/api-docs')
     expect(stdout).toContain('http://127.0.0.1:3000')
     expect(stdout).not.toContain('Ingress') // what is not published has no address
@@ -64,10 +67,12 @@ describe('scripts/run-local', () => {
 
   test('takes options and services', async () => {
     stub('docker')
-    await run('run-local', ['--reload', 'api'])
+    await run('run-local', ['--reload', 'worker'])
     await run('run-local', ['--down'])
     const files = '--file docker-compose.yml --file deploy/compose/reload.yml'
-    expect(calls()).toContain(`docker compose ${files} up --build --detach --wait api`)
+    // The image is built whatever is asked for: all services run it, and one of them builds it.
+    expect(calls()).toContain(`docker compose ${files} build`)
+    expect(calls()).toContain(`docker compose ${files} up --detach --wait worker`)
     expect(calls()).toContain('docker compose --file docker-compose.yml down')
   })
 
@@ -75,7 +80,8 @@ describe('scripts/run-local', () => {
     const { code, stdout } = await run('run-local', ['--dry-run'])
     expect({ code, stdout }).toEqual({
       code: 0,
-      stdout: 'docker compose --file docker-compose.yml up --build --detach --wait\n',
+      stdout:
+        'docker compose --file docker-compose.yml build\ndocker compose --file docker-compose.yml up --detach --wait\n',
     })
   })
 
@@ -93,6 +99,11 @@ describe('scripts/run-local', () => {
     expect(await run('run-local')).toMatchObject({
       code: 5,
       stderr: expect.stringContaining('daemon does not answer') as string,
+    })
+    stub('docker', 'case "$*" in *build*) exit 1 ;; esac')
+    expect(await run('run-local')).toMatchObject({
+      code: 1,
+      stderr: 'run-local: the image could not be built\n',
     })
     stub('docker', 'case "$*" in *up*) exit 1 ;; esac')
     expect(await run('run-local')).toMatchObject({
@@ -145,6 +156,16 @@ describe('scripts/deploy', () => {
     expect(applied()).toContain('- ../overlays/production\n')
   })
 
+  test('makes room for the job that does not change', async () => {
+    stub('docker')
+    stub('kubectl', KUBECTL)
+    await deploy({ OVERLAY: 'keda', IMAGE_TAG: '7' }, 'localhost:5000/millrace:7')
+    expect(calls().slice(-2)).toEqual([
+      'kubectl -n redis-stream-demo delete job create-groups --ignore-not-found',
+      expect.stringContaining('kubectl apply -k') as string,
+    ])
+  })
+
   test('tags by version and commit where nothing is said, so that each commit is pulled anew', async () => {
     const { code, stdout } = await run('deploy', ['--dry-run'])
     expect(code).toBe(0)
@@ -164,7 +185,10 @@ describe('scripts/deploy', () => {
       stderr: 'deploy: there is no docker on the PATH; install it\n',
     })
     stub('docker', 'case "$1" in push) exit 9 ;; esac')
-    expect(await deploy({ IMAGE_TAG: '7' }, '')).toMatchObject({ code: 9 })
+    expect(await deploy({ IMAGE_TAG: '7' }, '')).toMatchObject({
+      code: 9,
+      stderr: expect.stringContaining('is there a registry at localhost:5000') as string,
+    })
     stub('docker')
     const other = await deploy({ IMAGE_TAG: '7' }, 'somebody/else:1')
     expect(other).toMatchObject({

@@ -136,6 +136,33 @@ test('docs/deployment/systemd.md installs every file, and none that there is not
   expect(environments.sort()).toEqual([...ROLES, 'millrace'].map((name) => `${name}.env`).sort())
 })
 
+test('the commands of the guide give a shell the configuration of the service', () => {
+  const [, lines = ''] = /## Commands\n.*?```sh\n(.*?)\n[^\n]*millrace doctor\n```/s.exec(
+    read('docs/deployment/systemd.md'),
+  )!
+  const etc = join(place.folder, 'etc')
+  mkdirSync(join(etc, 'secrets'), { recursive: true })
+  writeFileSync(join(etc, 'millrace.env'), read('deploy/systemd/etc/millrace.env'))
+  for (const name of ['redis_password', 'database_password'])
+    writeFileSync(join(etc, 'secrets', name), 'secret\n')
+  writeFileSync(join(etc, 'api_keys'), `ops:admin:${'0'.repeat(64)}\n`)
+  const script = `${lines.replaceAll('/etc/millrace', etc)}\nenv -0`
+  const { stdout, stderr } = spawnSync('sh', ['-c', script], {
+    encoding: 'utf8',
+    env: { PATH: process.env['PATH'] },
+  })
+  expect(stderr).toBe('')
+  const pairs = stdout
+    .split('\0')
+    .filter(Boolean)
+    .map((pair) => pair.split(/=(.*)/s).slice(0, 2) as [string, string])
+  const config = loadConfig(Object.fromEntries(pairs), { cwd: '/nowhere', version: '1.0.0' })
+  expect(config.redis).toEqual({ url: 'rediss://:secret@redis.internal:6379' })
+  expect(config.database).toMatchObject({
+    url: expect.stringContaining('secret@postgres.internal') as string,
+  })
+})
+
 const HAS_SYSTEMD = spawnSync('systemd-analyze', ['--version']).status === 0
 
 describe.skipIf(!HAS_SYSTEMD)('systemd itself (skipped where systemd-analyze is not there)', () => {

@@ -16,13 +16,13 @@ const Labelled = z.record(z.string(), z.string())
 const Generator = z.strictObject({
   name: z.string(),
   files: z.array(z.string()),
-  options: z.strictObject({ disableNameSuffixHash: z.literal(true), labels: Labelled.default({}) }),
+  options: z.strictObject({ disableNameSuffixHash: z.literal(true), labels: Labelled.optional() }),
 })
 const Kustomization = z.strictObject({
   apiVersion: z.literal('kustomize.config.k8s.io/v1beta1'),
   kind: z.literal('Kustomization'),
   namespace: z.string().optional(),
-  resources: z.array(z.string()),
+  resources: z.array(z.string()).default([]),
   labels: z.array(z.strictObject({ pairs: Labelled, includeTemplates: z.literal(true) })).default([]),
   configMapGenerator: z.array(Generator).default([]),
   patches: z.array(z.strictObject({ path: z.string(), target: Target.optional() })).default([]),
@@ -64,7 +64,7 @@ const readResource = (path: string): Manifest[] =>
 const generate = ({ name, files, options }: z.output<typeof Generator>, folder: string): Manifest => ({
   apiVersion: 'v1',
   kind: 'ConfigMap',
-  metadata: { name, labels: options.labels },
+  metadata: { name, ...(options.labels && { labels: options.labels }) },
   data: Object.fromEntries(
     files.map((file) => [basename(file), readFileSync(join(folder, file), 'utf8')] as const),
   ),

@@ -1,5 +1,5 @@
 import { VERDICTS, type GroupExplanation, type Severity, type Verdict } from '../../core/explain.ts'
-import { comparePositions } from '../../core/position.ts'
+import { comparePositions, FIRST_POSITION } from '../../core/position.ts'
 import { RETRY_CONSUMER } from '../keys.ts'
 import { command } from './commands.ts'
 import type { ConsumerEvidence, GroupEvidence } from './evidence.ts'
@@ -153,19 +153,21 @@ function noConsumers(evidence: GroupEvidence): Finding | undefined {
 
 /**
  * The server knows how many entries a group has read from the first one on, or since it once had read all. While it does
- * not though no entry was deleted singly, the group began behind the first entry, or was set there. That may be meant.
+ * not though no entry was deleted singly, the group began behind the first entry, or was set there. That may be meant. It
+ * forgets, too, when it reads its append-only file or takes over from its master, until the group has read all again: for
+ * groups of Millrace there is a record of where they began, of others nobody can tell.
  */
 function startedLate(evidence: GroupEvidence): Finding | undefined {
   const { entriesRead, holes, first, lastDelivered, behind, length, stream, group, millrace } = evidence
-  if (entriesRead !== undefined || holes || !first || comparePositions(lastDelivered, first) < 0)
-    return undefined
-  const before = behind === 'unknown' ? undefined : length - behind
+  const began = millrace ? (evidence.started ?? FIRST_POSITION) : lastDelivered
+  if (entriesRead !== undefined || holes || !first || comparePositions(began, first) < 0) return undefined
+  const before = behind === 'unknown' || began !== lastDelivered ? undefined : length - behind
   const [what, them] =
     before === 1 ? ['1 entry that is', 'it'] : [`${before ?? ''} entries that are`.trim(), 'them']
-  const replay = command('replay', [stream], { group, from: first, to: lastDelivered })
+  const replay = command('replay', [stream], { group, from: first, to: began })
   return {
     severity: 'warning',
-    summary: `it was created behind ${what} still there, or set behind ${them}, and has not read ${them}: well if that was meant, else have ${them} read`,
+    summary: `it was created behind ${what} still there, or set behind ${them}, and has not read ${them}: well if that was meant, else have ${them} read${millrace ? '' : '; or Redis was started again since it last read, and forgot'}`,
     commands: [...(millrace ? [replay] : []), on(evidence, 'group reset', [], { to: 'start' })],
   }
 }

@@ -79,6 +79,7 @@ export type GroupReply = [
   oldest: [lookedAt: number, gone: number, firstGone: string, suspects: number, worst: HeldRow[]],
   held: HeldRow[],
   heartbeats: string[],
+  started: string,
 ]
 
 /**
@@ -140,6 +141,7 @@ local paused = state and tonumber(redis.call('HGET', KEYS[2], 'paused') or nil)
 return {
   now, millrace and 1 or 0, paused or -1, is(KEYS[5], 'stream') and redis.call('XLEN', KEYS[5]) or 0,
   waiting, unread and unread[1] or '', { #rows, gone, firstGone, suspects, { worst } }, held, beats,
+  state and redis.call('HGET', KEYS[2], 'start') or '',
 }
 `,
   { onlyReads: true },

@@ -43,6 +43,8 @@ export interface GroupEvidence {
   readonly lastDelivered: string
   /** The server's own count; absent where it can't tell. */
   readonly entriesRead?: number
+  /** Where it was made to begin, as far as it was by Millrace. */
+  readonly started?: string
   /** Whether single entries were deleted from among those that are there. */
   readonly holes: boolean
   readonly behind: number | 'unknown'

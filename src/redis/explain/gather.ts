@@ -88,7 +88,7 @@ interface Looked {
 
 function toEvidence(stand: StreamStand, group: GroupStand, looked: Looked): GroupEvidence {
   const { reply, behind, minIdleMs } = looked
-  const [now, millrace, pausedSince, inlet, waiting, unread, oldest] = reply
+  const [now, millrace, pausedSince, inlet, waiting, unread, oldest, , , started] = reply
   const [lookedAt, pendingGone, firstGone, suspects, [worst]] = oldest
   const { stream, length, first, last } = stand
   const { lastDelivered, entriesRead, pending, consumers, recordedGone } = group
@@ -101,6 +101,7 @@ function toEvidence(stand: StreamStand, group: GroupStand, looked: Looked): Grou
     last,
     lastDelivered,
     ...(entriesRead !== undefined && { entriesRead }),
+    ...(started !== '' && { started }),
     holes: hasHoles(stand),
     behind,
     ...(behind !== 0 && unread !== '' && { unreadAgeMs: ageOf(unread, now) }),

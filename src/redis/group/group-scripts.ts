@@ -9,7 +9,7 @@ import { COMPARE, ENTOMB, FIELD, NOW, WRITTEN_ANEW } from '../lua.ts'
 /**
  * Creates the group where it is missing, and its stream, though never an inlet. A group that was there before begins
  * again where everything below was acknowledged, or at 0 when the stream has been written anew since; what waited for
- * its retry beside it goes, and a pause stays.
+ * its retry beside it goes, and a pause stays. Where it first began is kept: the server forgets it (see explain).
  * ARGV[5]: where a new group begins, `0`, `$` or a position. Answers 1 when it created one.
  */
 export const ensureGroupScript = new GroupScript<0 | 1>(`
@@ -24,12 +24,13 @@ if kind == 'stream' then
   info = redis.call('XINFO', 'STREAM', KEYS[1])
 end
 local low = redis.call('HGET', KEYS[2], 'low')
-local start = ARGV[5]
-if low then start = writtenAnew(info, KEYS[2]) and '0-0' or low end
+local anew = low and writtenAnew(info, KEYS[2])
+local start = low and (anew and '0-0' or low) or ARGV[5]
 redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[1], start, 'MKSTREAM')
 redis.call('DEL', KEYS[3], KEYS[4])
 local from = start == '$' and field(info, 'last-generated-id') or start == '0' and '0-0' or start
 redis.call('HSET', KEYS[2], 'low', from, 'added', field(info, 'entries-added') or 0)
+if anew or not low then redis.call('HSET', KEYS[2], 'start', from) end
 return 1
 `)
 

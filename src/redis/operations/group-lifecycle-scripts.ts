@@ -12,7 +12,8 @@ import { Script } from '../script.ts'
 
 /**
  * Creates a group. Nothing of an earlier one of its name may count for it, and where a low-water mark was recorded it
- * moves as well; without one the group may be that of other software, and stays so.
+ * moves as well; without one the group may be that of other software, and stays so. Where it begins behind the first entry is
+ * kept, since the server forgets it (see explain).
  * KEYS: stream, state, retry, heartbeats, actions. ARGV[6]: `0`, `$` or the last entry not to be read; ARGV[7]: 1 to
  * create the stream as well, empty, where there is none.
  * Answers 1 when it was not there.
@@ -33,6 +34,7 @@ local start = ARGV[6] == '0' and '0-0' or ARGV[6] == '$' and last or ARGV[6]
 if less(last, start) then start = last end
 redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[1], start, 'MKSTREAM')
 redis.call('DEL', KEYS[3], KEYS[4])
+if start ~= '0-0' or redis.call('EXISTS', KEYS[2]) == 1 then redis.call('HSET', KEYS[2], 'start', start) end
 if redis.call('HEXISTS', KEYS[2], 'low') == 1 then
   redis.call('HSET', KEYS[2], 'low', start, 'added', field(info, 'entries-added') or 0)
 end

@@ -32,7 +32,8 @@ describe('creating a group', () => {
     expect(await records()).toMatchObject([
       { action: 'create-group', ...ada, group: 'group', count: 1, detail: { start: from } },
     ])
-    expect(await lab.keys()).toEqual([lab.stream, actionsKey(lab.stream)].sort())
+    const kept = from === '0-0' ? [] : [groupKeys(lab.stream, 'group').state]
+    expect(await lab.keys()).toEqual([lab.stream, actionsKey(lab.stream), ...kept].sort())
   })
 
   test('creates the stream as well where it is told to, once, and what is published later comes', async () => {

@@ -106,7 +106,7 @@ local none_above = #redis.call('XPENDING', KEYS[1], ARGV[5], '(' .. to, '+', 1) 
 local rows = not (none_above and ARGV[7] == 'keep') and staying()
 local dropped = rows and make_anew(rows) or let_go()
 local known = redis.call('HGET', KEYS[2], 'low') or '0-0'
-redis.call('HSET', KEYS[2], 'low', dropped < pending and less(known, to) and known or to)
+redis.call('HSET', KEYS[2], 'low', dropped < pending and less(known, to) and known or to, 'start', to)
 record(KEYS[5], 'reset', { 'group', ARGV[5], 'count', dropped, 'from', from, 'to', to, 'pending', ARGV[7],
   'kept', pending - dropped, 'forced', #live > 0 and '1' or '0' })
 return { from, to, dropped, pending - dropped }
