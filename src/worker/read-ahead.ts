@@ -50,7 +50,7 @@ export class ReadAhead {
   took(fieldsOfEach: readonly { fields: readonly string[] }[]): void {
     let size = 0
     for (const { fields } of fieldsOfEach) size += sizeOf(fields)
-    this.#averageSize = (this.#averageSize + size / fieldsOfEach.length) / 2
+    this.#averageSize = (this.#averageSize + 3 * (size / fieldsOfEach.length)) / 4
   }
 
   /** How many more to ask for; 0 when there is enough. */
