@@ -45,6 +45,7 @@ export const SINK_TYPES: Readonly<Record<string, Made<Sink>>> = {
         fullyQualifiedNamespace: text.exactOptional(),
         eventHub: text.exactOptional(),
         sendTimeoutMs: number,
+        concurrency: number,
       },
       // Which of both there must be, the sink says.
       (options) => eventHubsSink(options as EventHubsSinkOptions),

@@ -49,6 +49,7 @@ export function eventHubsSink(options: EventHubsSinkOptions): Sink {
 const CLOSE_MS = 2_000
 
 class EventHubsSink implements Sink {
+  readonly concurrency: number
   readonly #options: ResolvedEventHubs
   readonly #failures: EventHubsFailures
   readonly #sent = new SentEvents()
@@ -56,6 +57,7 @@ class EventHubsSink implements Sink {
 
   constructor(options: ResolvedEventHubs) {
     this.#options = options
+    this.concurrency = options.concurrency
     this.#failures = new EventHubsFailures(options.eventHub, options.secrets)
   }
 

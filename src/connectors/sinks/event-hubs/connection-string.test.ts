@@ -77,6 +77,7 @@ describe('options', () => {
     expect(resolveEventHubs({ connectionString })).toEqual({
       eventHub: 'telemetry',
       sendTimeoutMs: 10_000,
+      concurrency: 2,
       target: {
         connectionString: `Endpoint=sb://LOCALHOST:1;${KEY};EntityPath=telemetry;UseDevelopmentEmulator=true`,
       },

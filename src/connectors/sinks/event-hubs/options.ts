@@ -25,12 +25,15 @@ export interface EventHubsCredentialOptions {
 export type EventHubsSinkOptions = (EventHubsConnectOptions | EventHubsCredentialOptions) & {
   /** How long Event Hubs may take to answer, in ms (10000); then what was sent counts as lost and is sent again. */
   sendTimeoutMs?: number
+  /** Batches of the pipeline that are written at once (2): one is encoded while another one is on its way. */
+  concurrency?: number
 }
 
 /** Options that are right. */
 export interface ResolvedEventHubs {
   readonly eventHub: string
   readonly sendTimeoutMs: number
+  readonly concurrency: number
   readonly target:
     | { readonly connectionString: string }
     | { readonly namespace: string; readonly credential: EventHubsCredential | undefined }
@@ -39,6 +42,7 @@ export interface ResolvedEventHubs {
 }
 
 const SEND_TIMEOUT_MS = 10_000
+const CONCURRENCY = 2
 const NAMESPACE = /^[a-z\d](?:[a-z\d.-]*[a-z\d])?(?::\d{1,5})?$/i
 
 /** @throws InvalidError `CONFIGURATION_INVALID` with every mistake, and no secret */
@@ -48,7 +52,8 @@ export function resolveEventHubs(options: EventHubsSinkOptions): ResolvedEventHu
     fullyQualifiedNamespace: namespace,
     credential,
     sendTimeoutMs = SEND_TIMEOUT_MS,
-  } = options as Partial<EventHubsConnectOptions & EventHubsCredentialOptions> & { sendTimeoutMs?: number }
+    concurrency = CONCURRENCY,
+  } = options as Partial<EventHubsConnectOptions & EventHubsCredentialOptions & EventHubsSinkOptions>
   const issues: Issue[] = []
   if ((connectionString === undefined) === (namespace === undefined))
     issues.push({ path: '', message: 'must have either connectionString or fullyQualifiedNamespace' })
@@ -57,11 +62,13 @@ export function resolveEventHubs(options: EventHubsSinkOptions): ResolvedEventHu
   const said = connectionString === undefined ? undefined : readEventHubsConnection(String(connectionString))
   const eventHub = options.eventHub ?? said?.eventHub
   issues.push(...hubIssues(eventHub, said?.eventHub))
-  collectIssues(issues, () => requireCounts('', { sendTimeoutMs }, ['sendTimeoutMs']))
+  collectIssues(issues, () =>
+    requireCounts('', { sendTimeoutMs, concurrency }, ['sendTimeoutMs', 'concurrency']),
+  )
   if (issues.length > 0)
     throw new InvalidError('CONFIGURATION_INVALID', 'the sink for Event Hubs can not be used', issues)
   const target = said === undefined ? { namespace: namespace!, credential } : { connectionString: said.text }
-  return { eventHub: eventHub!, sendTimeoutMs, target, secrets: said?.secrets ?? [] }
+  return { eventHub: eventHub!, sendTimeoutMs, concurrency, target, secrets: said?.secrets ?? [] }
 }
 
 function namespaceIssues(namespace: string, credential: EventHubsCredential | undefined): Issue[] {
