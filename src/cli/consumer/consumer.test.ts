@@ -100,7 +100,7 @@ describe('pending ls', () => {
     const { code, out } = await millrace(['pending', 'ls', 'orders', 'billing'])
     expect(code).toBe(EXIT.ok)
     expect(out).toMatch(
-      /^POSITION +AGE +CONSUMER +IDLE +DELIVERIES +RETRY\n1-0 +\S+ \S+ +dead +\S+ +1 +-\n2-0 /,
+      /^POSITION +AGE +CONSUMER +IDLE +DELIVERIES +RETRY\n1-0 +\S+(?: \S+)? +dead +\S+ +1 +-\n2-0 /,
     )
   })
 
