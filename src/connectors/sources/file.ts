@@ -73,7 +73,7 @@ class FileSource implements Source {
           if (signal.aborted) return
         }
         if (!isIdle) continue
-        if (!follow && !files.mustLook) return
+        if (!follow && !files.mustLook && !files.isUndecided) return
         await pause(pollMs, signal)
       }
     } finally {

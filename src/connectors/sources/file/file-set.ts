@@ -4,6 +4,9 @@ import { FollowedFile, openToRead, type FileReading } from './followed-file.ts'
 import type { Listing, Sighting } from './listing.ts'
 import { goesOn, HEAD_BYTES, isCopy, UNREAD } from './prints.ts'
 
+/** A copy that is so old, in ms, and still shorter than what is compared, is none. */
+const COPYING_MS = 2_000
+
 /** The files that a path stands for, through renames, copies and cuts, in the order in which they are read. */
 export class FileSet {
   readonly #listing: Listing
@@ -13,6 +16,8 @@ export class FileSet {
   #begun: number
   #since: number
   #mustLook = true
+  /** There is a file of which is not known yet what it will be. */
+  #isUndecided = false
 
   constructor(cursor: FileCursor, listing: Listing, reading: FileReading, log: Log) {
     this.#listing = listing
@@ -42,14 +47,18 @@ export class FileSet {
     return this.#mustLook
   }
 
+  get isUndecided(): boolean {
+    return this.#isUndecided
+  }
+
   /**
    * Finds out what has become of the files, and which are new.
    *
    * @returns whether there are new ones: the cursor has to be kept before they are read, so that their tokens stay theirs
    */
   async survey(): Promise<boolean> {
-    if (!this.#mustLook && !(await this.#isChanged())) return false
-    this.#mustLook = false
+    if (!this.#mustLook && !this.#isUndecided && !(await this.#isChanged())) return false
+    this.#mustLook = this.#isUndecided = false
     const sightings = await this.#listing.look()
     const taken = new Set<string>()
     const lost = await this.#findAgain(sightings, taken)
@@ -120,6 +129,10 @@ export class FileSet {
     for (const one of sightings.filter(isNew).toSorted(byAge)) {
       if (taken.has(one.file)) continue
       taken.add(one.file)
+      if (one.kind === 'rotated' && this.#mayBecomeCopy(one)) {
+        this.#isUndecided = true
+        continue
+      }
       if (one.kind === 'rotated' && (await this.#hasCopyAt(one))) continue
       const token = `${one.file}:${this.#begun++}`
       const file = new FollowedFile({ ...UNREAD, line: 1, file: one.file, token }, this.#reading)
@@ -132,6 +145,12 @@ export class FileSet {
       ...this.#files.filter((one) => one.isWanted),
     ]
     return this.#begun > before
+  }
+
+  /** Somebody may be copying a file right now: there is too little of it to tell. */
+  #mayBecomeCopy({ size, modifiedMs }: Sighting): boolean {
+    if (Date.now() - modifiedMs > COPYING_MS) return false
+    return this.#files.some(({ place }) => place.headBytes > size)
   }
 
   /** Somebody made one, perhaps to cut the original next. */
