@@ -4,7 +4,7 @@ import { ConfigurationError } from '../../../core/connector-errors.ts'
 import type { Place } from './cursor.ts'
 import type { Decoded, Format } from './formats.ts'
 import { fileOf, type Sighting } from './listing.ts'
-import { goesOn, printOf } from './prints.ts'
+import { goesOn, RunningPrint } from './prints.ts'
 import { RecordReader, type FileRecord, type ReadLimits } from './records.ts'
 
 export interface FileReading {
@@ -36,6 +36,7 @@ export class FollowedFile {
   #isNameless = false
   #handle: FileHandle | undefined
   #reader: RecordReader | undefined
+  #print: RunningPrint | undefined
   #columns: readonly string[] = []
   #size = 0
   /** At which size it was found to hold what was read of it. */
@@ -120,11 +121,13 @@ export class FollowedFile {
   /** The next lines; none where there are none for now. */
   async read(limits: ReadLimits, isFinal: boolean): Promise<DecodedRecord[]> {
     const handle = await this.#open()
+    // Before anything is read: it is what was looked at last.
+    this.#print ??= await RunningPrint.at(handle, this.#place.offset)
     if (!this.#reader && !(await this.#begin(handle, isFinal))) return []
     const reader = this.#reader!
     const records = await reader.read(limits, isFinal)
     if (records.length === 0) return []
-    await this.#moveTo(handle, reader)
+    await this.#moveTo(handle, reader, records)
     const decoded = this.#reading.format.decode(records, this.#columns)
     return records.map((record, index) => ({ record, decoded: decoded[index] }))
   }
@@ -136,7 +139,7 @@ export class FollowedFile {
 
   async close(): Promise<void> {
     const handle = this.#handle
-    this.#handle = this.#reader = undefined
+    this.#handle = this.#reader = this.#print = undefined
     await handle?.close()
   }
 
@@ -157,8 +160,13 @@ export class FollowedFile {
     throw Object.assign(new Error(`${this.#path} is another file now`), { code: 'ENOENT' })
   }
 
-  async #moveTo(handle: FileHandle, { place }: RecordReader): Promise<void> {
-    this.#place = { ...this.#place, ...(await printOf(handle, place.offset)), line: place.line }
+  async #moveTo(handle: FileHandle, { place }: RecordReader, records: readonly FileRecord[]): Promise<void> {
+    const running = this.#print!
+    for (const record of records) running.add(record)
+    // Of a record that is too long only its beginning is here.
+    const isWhole = running.print.offset === place.offset
+    this.#print = isWhole ? running : await RunningPrint.at(handle, place.offset)
+    this.#place = { ...this.#place, ...this.#print.print, line: place.line }
   }
 
   /**
@@ -179,7 +187,7 @@ export class FollowedFile {
           `the first line of ${this.#path} does not name the fields: ${names.fault}; name them by csv.columns if none does`,
         )
       this.#columns = names
-      if (this.#place.offset === 0) await this.#moveTo(handle, reader)
+      if (this.#place.offset === 0) await this.#moveTo(handle, reader, [first])
     }
     this.#reader = new RecordReader(handle, this.#place, format.frame, maxBytes)
     return true

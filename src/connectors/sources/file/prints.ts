@@ -20,11 +20,48 @@ const ofNothing = digestOf(new Uint8Array())
 export const UNREAD: Print = { offset: 0, headBytes: 0, head: ofNothing, tail: ofNothing }
 
 /** Of a file that was read up to `offset`. */
-export async function printOf(file: FileHandle, offset: number): Promise<Print> {
+async function printOf(file: FileHandle, offset: number): Promise<Print> {
   const headBytes = Math.min(offset, HEAD_BYTES)
   const tailBytes = Math.min(offset, TAIL_BYTES)
   const head = await digest(file, 0, headBytes)
   return { offset, headBytes, head, tail: await digest(file, offset - tailBytes, tailBytes) }
+}
+
+/**
+ * The print of a file, kept up from what is read of it: a look at the file would come too late where it is cut right after a
+ * read.
+ */
+export class RunningPrint {
+  #offset: number
+  #head: Buffer
+  #tail: Buffer
+
+  private constructor(offset: number, head: Buffer, tail: Buffer) {
+    this.#offset = offset
+    this.#head = head
+    this.#tail = tail
+  }
+
+  /** Of a file that was read up to `offset` before. */
+  static async at(file: FileHandle, offset: number): Promise<RunningPrint> {
+    const head = await bytesAt(file, 0, Math.min(offset, HEAD_BYTES))
+    const tailBytes = Math.min(offset, TAIL_BYTES)
+    return new RunningPrint(offset, head, await bytesAt(file, offset - tailBytes, tailBytes))
+  }
+
+  get print(): Print {
+    const { length: headBytes } = this.#head
+    return { offset: this.#offset, headBytes, head: digestOf(this.#head), tail: digestOf(this.#tail) }
+  }
+
+  /** Takes what was read up to `end`; nothing where some of it is missing. */
+  add({ start, end, bytes }: { start: number; end: number; bytes: Buffer }): void {
+    if (start !== this.#offset || bytes.length !== end - start) return
+    this.#offset = end
+    if (this.#head.length < HEAD_BYTES)
+      this.#head = Buffer.concat([this.#head, bytes]).subarray(0, HEAD_BYTES)
+    this.#tail = Buffer.concat([this.#tail, bytes.subarray(-TAIL_BYTES)]).subarray(-TAIL_BYTES)
+  }
 }
 
 /** Whether a file holds what the print was taken of; what is behind that may be anything. */
@@ -42,8 +79,11 @@ export async function isCopy(file: FileHandle, print: Print): Promise<boolean> {
   return size >= print.headBytes && (await digest(file, 0, print.headBytes)) === print.head
 }
 
-async function digest(file: FileHandle, position: number, length: number): Promise<string> {
+const digest = async (file: FileHandle, position: number, length: number): Promise<string> =>
+  digestOf(await bytesAt(file, position, length))
+
+async function bytesAt(file: FileHandle, position: number, length: number): Promise<Buffer> {
   const bytes = Buffer.alloc(length)
   const { bytesRead } = await file.read(bytes, 0, length, position)
-  return digestOf(bytes.subarray(0, bytesRead))
+  return bytes.subarray(0, bytesRead)
 }
