@@ -1,13 +1,22 @@
 import { ConnectorError, RedisConnectionError, RedisStreamError } from '../core/connector-errors.ts'
 import { errorName, MillraceError } from '../core/errors.ts'
+import type { PipelineObserver } from '../core/sink.ts'
 import type { PipelineFailure } from './pipeline-run.ts'
 
-/** Remembers the last failure of a pipeline. */
+/** Counts the failures of a pipeline, and remembers the last one. */
 export class Failures {
   last: PipelineFailure | undefined
+  readonly #pipeline: string
+  readonly #observer: PipelineObserver | undefined
+
+  constructor(pipeline: string, observer: PipelineObserver | undefined) {
+    this.#pipeline = pipeline
+    this.#observer = observer
+  }
 
   note(error: Error): void {
     this.last = { error: errorName(error), message: error.message, at: Date.now() }
+    this.#observer?.failed(this.#pipeline, errorName(error))
   }
 }
 

@@ -1,3 +1,4 @@
+import { backoffMs } from '../core/backoff.ts'
 import { ConfigurationError, SinkError } from '../core/connector-errors.ts'
 import { toError } from '../core/errors.ts'
 import { pause } from '../core/pause.ts'
@@ -140,8 +141,7 @@ export class SinkLink {
   }
 
   #delayMs(): number {
-    const doubled = FIRST_DELAY_MS * 2 ** Math.min(this.#failures++, 20)
-    return Math.min(doubled, this.#options.retryDelayMs)
+    return backoffMs(FIRST_DELAY_MS, this.#failures++, this.#options.retryDelayMs)
   }
 
   #become(state: LinkState): void {

@@ -1,6 +1,6 @@
 import { batched } from '../bus/batched.ts'
 import type { BatchHandler, Delivery, Middleware } from '../core/delivery.ts'
-import { errorName, toError } from '../core/errors.ts'
+import { toError } from '../core/errors.ts'
 import { SinkError } from '../core/connector-errors.ts'
 import { pause } from '../core/pause.ts'
 import { compose } from '../core/pipeline.ts'
@@ -55,7 +55,7 @@ interface Life {
 export class SinkPipeline implements PipelineRun {
   readonly #declaration: SinkPipelineDeclaration
   readonly #surroundings: PipelineSurroundings
-  readonly #failures = new Failures()
+  readonly #failures: Failures
   #life: Life | undefined
   #paused = false
   #written = 0
@@ -64,6 +64,7 @@ export class SinkPipeline implements PipelineRun {
   constructor(declaration: SinkPipelineDeclaration, surroundings: PipelineSurroundings) {
     this.#declaration = declaration
     this.#surroundings = surroundings
+    this.#failures = new Failures(declaration.name, surroundings.observer)
     // What is wrong with its options is told now.
     for (const stream of declaration.streams) this.#worker(stream, async () => {}, new HandlerPool(1))
   }
@@ -133,7 +134,7 @@ export class SinkPipeline implements PipelineRun {
     const never = new AbortController().signal
     await inTime('letting go of the sink', timeoutMs, never, () => link.close()).catch((thrown: unknown) => {
       const error = toError(thrown)
-      this.#failed(error)
+      this.#failures.note(error)
       this.#surroundings.log.warn({ error }, `The sink is left behind: ${error.message}`)
     })
   }
@@ -152,7 +153,7 @@ export class SinkPipeline implements PipelineRun {
       context: { name, streams, source, log },
       retryDelayMs: retryDelayMs ?? RETRY_DELAY_MS,
       connectTimeoutMs: CONNECT_TIMEOUT_MS,
-      onFailure: (error) => this.#failed(error),
+      onFailure: (error) => this.#failures.note(error),
     })
     const writer = new SinkWriter(to, link, {
       name,
@@ -190,7 +191,7 @@ export class SinkPipeline implements PipelineRun {
         return await worker.start()
       } catch (error) {
         if (stopping.aborted) return
-        this.#failed(asConnectorError(toError(error)))
+        this.#failures.note(asConnectorError(toError(error)))
         const { message } = toError(error)
         this.#surroundings.log.warn({ error }, `The group can't be joined, trying on: ${message}`)
         await pause(retryDelayMs, stopping)
@@ -214,11 +215,6 @@ export class SinkPipeline implements PipelineRun {
       maxHeld: BATCHES_HELD * batch.size * pool.concurrency,
     }
     return new Worker(streams, options, { pool, weight: 1 })
-  }
-
-  #failed(error: Error): void {
-    this.#failures.note(error)
-    this.#surroundings.observer?.failed(this.#declaration.name, errorName(error))
   }
 }
 

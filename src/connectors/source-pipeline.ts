@@ -1,10 +1,12 @@
 import { setImmediate as turn } from 'node:timers/promises'
+import { backoffMs } from '../core/backoff.ts'
 import type { PreparedEvent } from '../core/checked-entry.ts'
 import { Publisher } from '../bus/publisher.ts'
 import { ConfigurationError } from '../core/connector-errors.ts'
-import { errorName, MillraceError, toError } from '../core/errors.ts'
+import { MillraceError, toError } from '../core/errors.ts'
 import { pause } from '../core/pause.ts'
 import type { Cursors, SourceBatch, SourceItem } from '../core/source.ts'
+import { letterOf } from '../worker/ending.ts'
 import { asConnectorError, Failures } from './failures.ts'
 import type { SourcePipelineDeclaration } from './pipeline.ts'
 import type { PipelineRun, PipelineState, PipelineStatus } from './pipeline-run.ts'
@@ -30,7 +32,7 @@ export class SourcePipeline implements PipelineRun {
   readonly #declaration: SourcePipelineDeclaration
   readonly #surroundings: SourceSurroundings
   readonly #publisher: Publisher
-  readonly #failures = new Failures()
+  readonly #failures: Failures
   #state: PipelineState = 'stopped'
   #paused = false
   #onResume: (() => void) | undefined
@@ -42,7 +44,8 @@ export class SourcePipeline implements PipelineRun {
   constructor(declaration: SourcePipelineDeclaration, surroundings: SourceSurroundings) {
     this.#declaration = declaration
     this.#surroundings = surroundings
-    const { middleware = [] } = declaration
+    const { name, middleware = [] } = declaration
+    this.#failures = new Failures(name, surroundings.observer)
     this.#publisher = new Publisher(surroundings.streams, { middleware })
   }
 
@@ -112,15 +115,14 @@ export class SourcePipeline implements PipelineRun {
         if (stopping.aborted) return
         if (this.#isHopeless(asConnectorError(toError(thrown)), failures)) return
         if (this.#written > before) failures = 0
-        await pause(Math.min(FIRST_DELAY_MS * 2 ** Math.min(failures, 20), retryDelayMs), stopping)
+        await pause(backoffMs(FIRST_DELAY_MS, failures, retryDelayMs), stopping)
       }
     }
   }
 
   #isHopeless(error: Error, failures: number): boolean {
-    const { observer, log } = this.#surroundings
+    const { log } = this.#surroundings
     this.#failures.note(error)
-    observer?.failed(this.#declaration.name, errorName(error))
     const isHopeless = error instanceof ConfigurationError
     this.#state = isHopeless ? 'failed' : 'retrying'
     if (isHopeless) log.error({ error }, `The source can't be read until it is mended: ${error.message}`)
@@ -186,13 +188,7 @@ export class SourcePipeline implements PipelineRun {
     const { streams } = this.#surroundings
     this.#refused++
     this.#surroundings.observer?.failed(name, error.code)
-    const why = {
-      stream,
-      group: name,
-      attempts: '1',
-      error: error.code,
-      reason: error.message.slice(0, MAX_REASON_LENGTH),
-    }
+    const why = { stream, group: name, attempts: '1', ...letterOf(error) }
     const fields = [
       ...Object.entries(why).flatMap(([field, value]) => [`deadletter-${field}`, value]),
       'raw',
@@ -203,9 +199,6 @@ export class SourcePipeline implements PipelineRun {
     if (typeof result !== 'string') throw result
   }
 }
-
-/** What a dead letter says of why, at most. */
-const MAX_REASON_LENGTH = 2_000
 
 const unreadable = (reason: string): MillraceError => new MillraceError('EVENT_UNDECODABLE', reason)
 

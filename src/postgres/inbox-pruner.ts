@@ -1,6 +1,7 @@
 import { toError } from '../core/errors.ts'
 import type { Log, Service } from '../core/service.ts'
 import type { Database } from './database.ts'
+import { deleteOld } from './delete-old.ts'
 
 const HOUR_MS = 3_600_000
 /** Only redelivered entries are looked up: long enough for a service that is down over a holiday. */
@@ -9,8 +10,6 @@ export const DEFAULT_KEEP_MS = 7 * 24 * HOUR_MS
 const REQUESTS_KEEP_MS = 24 * HOUR_MS
 /** What was pending while everything was down is recognised before its rows can go. */
 const FIRST_AFTER_MS = 600_000
-/** A statement that deletes no more than this keeps its locks and its transaction short. */
-const MAX_ROWS = 20_000
 
 /**
  * Gives the inbox, and what is kept of requests, a bounded life: ten minutes after the start and then every hour what is
@@ -57,20 +56,8 @@ export class InboxPruner implements Service {
     return this.#delete('millrace_requests', 'created_at', olderThan)
   }
 
-  async #delete(table: string, time: string, olderThan: Date): Promise<void> {
-    let deleted: number
-    do {
-      const [row] = await this.#database.query<{ deleted: number }>(
-        `WITH old AS (
-           SELECT ctid FROM ${table} WHERE ${time} < $1 LIMIT ${MAX_ROWS} FOR UPDATE SKIP LOCKED
-         ), gone AS (
-           DELETE FROM ${table} WHERE ctid = ANY(ARRAY(SELECT ctid FROM old)) RETURNING 1
-         )
-         SELECT count(*)::int AS deleted FROM gone`,
-        [olderThan],
-      )
-      deleted = row!.deleted
-    } while (deleted === MAX_ROWS && !this.#stopped)
+  #delete(table: string, time: string, olderThan: Date): Promise<void> {
+    return deleteOld(this.#database, { table, time, olderThan }, () => this.#stopped)
   }
 
   async #pruneQuietly(): Promise<void> {

@@ -1,4 +1,5 @@
-import { BlockList, isIP } from 'node:net'
+import { isIP } from 'node:net'
+import { familyOf, networkList } from '../core/networks.ts'
 
 /** Says where a request came from. */
 export interface ClientAddress {
@@ -19,8 +20,8 @@ const UNKNOWN = 'unknown'
  * @param trusted addresses and networks (CIDR) of proxies
  */
 export function clientAddress(trusted: readonly string[]): ClientAddress {
-  const list = blockList(trusted)
-  const isTrusted = (address: string) => list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
+  const list = networkList(trusted)
+  const isTrusted = (address: string) => list.check(address, familyOf(address))
   return {
     of(peer, headers) {
       let address = plain(peer ?? '')
@@ -39,17 +40,6 @@ export function clientAddress(trusted: readonly string[]): ClientAddress {
       return address !== undefined && isTrusted(address) && headers.get('x-forwarded-proto') === 'https'
     },
   }
-}
-
-function blockList(networks: readonly string[]): BlockList {
-  const list = new BlockList()
-  for (const network of networks) {
-    const [address = '', prefix] = network.split('/')
-    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4'
-    if (prefix === undefined) list.addAddress(address, family)
-    else list.addSubnet(address, Number(prefix), family)
-  }
-  return list
 }
 
 /** An address without port, brackets and zone, and of IPv4 where it is one in the clothes of IPv6; undefined for what is none. */

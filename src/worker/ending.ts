@@ -1,7 +1,7 @@
 import { RetryLater, Reject } from '../core/delivery.ts'
 import { MessageProcessingError } from '../core/connector-errors.ts'
 import { errorName, MillraceError, toError } from '../core/errors.ts'
-import type { Outcome } from '../core/stream-log.ts'
+import type { DeadLetter, Outcome } from '../core/stream-log.ts'
 import type { Job } from './job.ts'
 import { retryDelay, type RetryPolicy } from './retry-policy.ts'
 
@@ -28,9 +28,15 @@ function delayAfter(error: Error, attempt: number, policy: Required<RetryPolicy>
 }
 
 export function deadLetter(position: string, attempts: number, error: Error, identity?: string): Outcome {
-  const letter = { error: errorName(error), reason: String(error.message).slice(0, MAX_REASON_LENGTH) }
+  const letter = letterOf(error)
   return { kind: 'dead-letter', position, attempts, letter, ...(identity === undefined ? {} : { identity }) }
 }
+
+/** What a dead letter says of an error. */
+export const letterOf = (error: Error): DeadLetter => ({
+  error: errorName(error),
+  reason: String(error.message).slice(0, MAX_REASON_LENGTH),
+})
 
 /** No later start can end better: the handler said so, or the event itself is at fault. */
 const isFinal = (thrown: unknown): boolean =>

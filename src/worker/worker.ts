@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { backoffMs } from '../core/backoff.ts'
 import { MillraceError, toError } from '../core/errors.ts'
 import type { Service } from '../core/service.ts'
 import type { Consumer, Membership, StreamLog } from '../core/stream-log.ts'
@@ -267,8 +268,7 @@ export class Worker implements Service {
 
   async #backOff(error: unknown): Promise<void> {
     if (this.#faults++ % 30 === 0) this.#warn(error, `claiming failed, trying on: ${toError(error).message}`)
-    const doubled = FIRST_FAULT_DELAY_MS * 2 ** Math.min(this.#faults, 20)
-    const delay = Math.min(doubled, this.#options.maxFaultDelayMs)
+    const delay = backoffMs(FIRST_FAULT_DELAY_MS, this.#faults, this.#options.maxFaultDelayMs)
     await this.#pause(delay * (0.75 + Math.random() / 4), (end) => (this.#endFaultPause = end))
   }
 

@@ -72,7 +72,7 @@ export const UNREACHED: readonly Excuse[] = [
     because: 'it comes round when a process has run for longer than this one does',
     awaits: [
       `${POSTGRES}/inbox-pruner.ts #pruneQuietly: this.prune(new Date(Date.now() - this.#keepMs))`,
-      `${POSTGRES}/inbox-pruner.ts #delete: this.#database.query<{ deleted: number }>( \`WITH…`,
+      `${POSTGRES}/delete-old.ts`,
       `${POSTGRES}/inbox-pruner.ts #pruneQuietly: this.pruneRequests(new Date(Date.now() - REQUEST…`,
       `${POSTGRES}/notifications.ts #watch: this.#ask(client)`,
     ],

@@ -1,51 +1,38 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { useSinkRuns } from '../../../test/support/sink-runs.ts'
 import { until } from '../../../test/support/until.ts'
 import { usePostgres } from '../../../test/support/use-postgres.ts'
 import { useProxy } from '../../../test/support/use-proxy.ts'
 import { Lab } from '../../../test/support/worker-lab.ts'
-import { noLog } from '../../core/service.ts'
 import { createTestDatabase, queryOnce } from '../../postgres/test-database.ts'
 import { MemoryStreamLog } from '../../testing/memory-log.ts'
-import { pipeline, type SinkPipelineDeclaration, type SinkPipelineOptions } from '../pipeline.ts'
-import { SinkPipeline } from '../sink-pipeline.ts'
+import type { SinkPipelineOptions } from '../pipeline.ts'
 import { postgresSink, type PostgresSinkOptions } from './postgres.ts'
 
 const server = usePostgres()
 const proxy = useProxy(server)
 let lab: Lab
 let url: string
-let runs: SinkPipeline[]
 
 beforeEach(async () => {
   lab = new Lab(new MemoryStreamLog())
-  runs = []
   url = await createTestDatabase(server.url)
   await ask('CREATE TABLE facts (n int UNIQUE, at timestamptz, kind text, raw jsonb, tenant text)')
 })
 afterEach(async () => {
-  for (const run of runs) await run.stop(2_000)
   await lab.close()
 })
 
 const ask = <Row extends object>(text: string) => queryOnce<Row>(url, text)
 const COLUMNS = { n: 'data', at: 'time', kind: 'type', raw: 'data', tenant: 'headers.tenant' } as const
 
-async function run(
-  options: Partial<PostgresSinkOptions> = {},
-  more: Partial<SinkPipelineOptions> = {},
-): Promise<SinkPipeline> {
-  const to = postgresSink({ url, table: 'facts', columns: COLUMNS, ...options })
-  const declared = pipeline('facts', {
+const runs = useSinkRuns()
+const run = (options: Partial<PostgresSinkOptions> = {}, more: Partial<SinkPipelineOptions> = {}) =>
+  runs(lab.log, 'facts', {
     from: lab.stream,
-    to,
-    retryDelayMs: 20,
+    to: postgresSink({ url, table: 'facts', columns: COLUMNS, ...options }),
     ...more,
-  }) as SinkPipelineDeclaration
-  const one = new SinkPipeline(declared, { streams: lab.log, log: noLog })
-  runs.push(one)
-  await one.start()
-  return one
-}
+  })
 
 const numbers = async () => (await ask<{ n: number }>('SELECT n FROM facts ORDER BY n')).map(({ n }) => n)
 const upTo = (count: number) => Array.from({ length: count }, (_, number) => number)

@@ -10,12 +10,11 @@ import { createServer as createTlsServer } from 'node:tls'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Lab } from '../../../test/support/worker-lab.ts'
 import { createAuthority } from '../../../test/support/certificates.ts'
+import { useSinkRuns } from '../../../test/support/sink-runs.ts'
 import { failureOf as errorOf, until } from '../../../test/support/until.ts'
-import { noLog } from '../../core/service.ts'
 import { MemoryStreamLog } from '../../testing/memory-log.ts'
 import type { CloudEvent } from '../cloud-event.ts'
-import { pipeline, type SinkPipelineDeclaration, type SinkPipelineOptions } from '../pipeline.ts'
-import { SinkPipeline } from '../sink-pipeline.ts'
+import type { SinkPipelineOptions } from '../pipeline.ts'
 import { verifyWebhook, webhookSink, type WebhookSinkOptions } from './webhook.ts'
 import { failureOf } from './webhook/answer.ts'
 import { AddressGuard } from './webhook/public-address.ts'
@@ -33,11 +32,10 @@ let server: Server
 let url: string
 let received: Received[]
 let answer: (response: ServerResponse, request: Received) => void
-let runs: SinkPipeline[]
 
 beforeEach(async () => {
   lab = new Lab(new MemoryStreamLog())
-  ;[received, runs] = [[], []]
+  received = []
   answer = (response) => response.writeHead(204).end()
   server = createServer(async (request, response) => {
     const parts: Buffer[] = []
@@ -51,28 +49,19 @@ beforeEach(async () => {
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/in?token=canary`
 })
 afterEach(async () => {
-  for (const run of runs) await run.stop(500)
   server.closeAllConnections()
   await new Promise((resolve) => server.close(resolve))
   await lab.close()
 })
 
-async function run(
-  options: Partial<WebhookSinkOptions> = {},
-  more: Partial<SinkPipelineOptions> = {},
-): Promise<SinkPipeline> {
-  const to = webhookSink({ url, allowPrivate: true, ...options })
-  const declared = pipeline('hook', {
+const runs = useSinkRuns(500)
+const run = (options: Partial<WebhookSinkOptions> = {}, more: Partial<SinkPipelineOptions> = {}) =>
+  runs(lab.log, 'hook', {
     from: lab.stream,
-    to,
+    to: webhookSink({ url, allowPrivate: true, ...options }),
     retryDelayMs: 10,
     ...more,
-  }) as SinkPipelineDeclaration
-  const one = new SinkPipeline(declared, { streams: lab.log, log: noLog })
-  runs.push(one)
-  await one.start()
-  return one
-}
+  })
 
 const dataOf = (all: readonly Received[]) => all.flatMap(({ events }) => events.map(({ data }) => data))
 const numbers = (count: number) => Array.from({ length: count }, (_, number) => number)

@@ -302,6 +302,26 @@ describe('following', () => {
     expect(await letters()).toEqual([])
   })
 
+  test('a copy that is only begun is none of the files yet: what it holds in the end was read', async () => {
+    const old = Array.from({ length: 400 }, (_, number) => number)
+    add(...old)
+    const before = await follow()
+    await seen(...old)
+    await before.stop(1_000)
+    // Somebody has begun to copy it, and takes his time.
+    writeFileSync(`${path}.1`, '')
+    const later = new Date(Date.now() + 60_000)
+    utimesSync(`${path}.1`, later, later)
+    await follow()
+    add(400)
+    await seen(...old, 400)
+    copyFileSync(path, `${path}.1`)
+    truncateSync(path)
+    add('new')
+    await seen(...old, 400, 'new')
+    expect(await letters()).toEqual([])
+  })
+
   test('a file that is copied and cut goes on in its copy, then at its beginning', async () => {
     add('first', 1)
     const run = await follow()

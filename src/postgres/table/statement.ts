@@ -43,9 +43,6 @@ function conflictClause(columns: readonly string[], key: readonly string[]): str
   return `ON CONFLICT (${key.map(quote).join(', ')}) DO ${change ? `UPDATE SET ${change}` : 'NOTHING'}`
 }
 
-/** Forgets what was written before a time. */
-export const pruneStatement = 'DELETE FROM millrace_sink_ledger WHERE pipeline = $1 AND written_at < $2'
-
 const quoteTable = (table: string): string => table.split('.').map(quote).join('.')
 
 /** As an identifier, whatever is in it. */

@@ -1,9 +1,10 @@
 import { Database } from '../database.ts'
 import { isConflict } from '../database-errors.ts'
+import { deleteOld } from '../delete-old.ts'
 import { migrate } from '../migrations.ts'
 import { sinkLedger } from '../migrations/sink-ledger.ts'
 import type { TlsSource } from '../../core/tls.ts'
-import { pruneStatement, writeStatement, type TableShape } from './statement.ts'
+import { writeStatement, type TableShape } from './statement.ts'
 
 export interface TableWriterOptions extends TableShape {
   url: string
@@ -34,6 +35,7 @@ export class TableWriter {
   readonly #statement: string
   #prunedAt = performance.now()
   #pruning: Promise<unknown> = Promise.resolve()
+  #closed = false
 
   /** @throws MillraceError `CONFIGURATION_INVALID` for a URL that is none */
   constructor(options: TableWriterOptions) {
@@ -76,6 +78,7 @@ export class TableWriter {
   }
 
   async close(): Promise<void> {
+    this.#closed = true
     await this.#pruning
     await this.#database.close()
   }
@@ -85,8 +88,12 @@ export class TableWriter {
     if (performance.now() - this.#prunedAt < HOUR_MS) return
     this.#prunedAt = performance.now()
     const { ledger, rememberMs, onError } = this.#options
-    this.#pruning = this.#database
-      .query(pruneStatement, [ledger, new Date(Date.now() - rememberMs)])
-      .catch(onError)
+    const old = {
+      table: 'millrace_sink_ledger',
+      time: 'written_at',
+      olderThan: new Date(Date.now() - rememberMs),
+      only: { column: 'pipeline', value: ledger },
+    }
+    this.#pruning = deleteOld(this.#database, old, () => this.#closed).catch(onError)
   }
 }

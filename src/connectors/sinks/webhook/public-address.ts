@@ -1,5 +1,6 @@
 import { lookup as dnsLookup, type LookupAddress, type LookupOptions } from 'node:dns'
-import { BlockList, isIP, type LookupFunction } from 'node:net'
+import type { BlockList, LookupFunction } from 'node:net'
+import { familyOf, networkList } from '../../../core/networks.ts'
 
 /** What is no address of the public internet, by the registries of IANA; those that carry an IPv4 address included. */
 const PRIVATE = [
@@ -34,16 +35,16 @@ const PRIVATE = [
 
 /** Which addresses may be connected to: public ones, and what was allowed by name. */
 export class AddressGuard {
-  readonly #private = blockList(PRIVATE)
+  readonly #private = networkList(PRIVATE)
   readonly #allowed: BlockList | undefined
 
   /** @param allowed all addresses, or networks (CIDR) that may be private */
   constructor(allowed: boolean | readonly string[]) {
-    this.#allowed = allowed === true ? undefined : blockList(allowed || [])
+    this.#allowed = allowed === true ? undefined : networkList(allowed || [])
   }
 
   permits(address: string): boolean {
-    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4'
+    const family = familyOf(address)
     if (!this.#allowed || this.#allowed.check(address, family)) return true
     // One of IPv4 in the clothes of IPv6 is checked as what it is.
     return !this.#private.check(address, family)
@@ -71,14 +72,4 @@ class PrivateAddressError extends Error {
     super(`${host} leads to a private address; allow it by allowPrivate if it is yours`)
     this.name = 'PrivateAddressError'
   }
-}
-
-export function blockList(networks: readonly string[]): BlockList {
-  const list = new BlockList()
-  for (const network of networks) {
-    const [address = '', prefix] = network.split('/')
-    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4'
-    list.addSubnet(address, prefix === undefined ? (family === 'ipv6' ? 128 : 32) : Number(prefix), family)
-  }
-  return list
 }

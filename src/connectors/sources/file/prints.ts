@@ -19,14 +19,6 @@ const ofNothing = digestOf(new Uint8Array())
 /** Of a file of which nothing was read yet: it fits any. */
 export const UNREAD: Print = { offset: 0, headBytes: 0, head: ofNothing, tail: ofNothing }
 
-/** Of a file that was read up to `offset`. */
-async function printOf(file: FileHandle, offset: number): Promise<Print> {
-  const headBytes = Math.min(offset, HEAD_BYTES)
-  const tailBytes = Math.min(offset, TAIL_BYTES)
-  const head = await digest(file, 0, headBytes)
-  return { offset, headBytes, head, tail: await digest(file, offset - tailBytes, tailBytes) }
-}
-
 /**
  * The print of a file, kept up from what is read of it: a look at the file would come too late where it is cut right after a
  * read.
@@ -68,7 +60,7 @@ export class RunningPrint {
 export async function goesOn(file: FileHandle, print: Print): Promise<boolean> {
   const { size } = await file.stat()
   if (size < print.offset) return false
-  const now = await printOf(file, print.offset)
+  const { print: now } = await RunningPrint.at(file, print.offset)
   return now.head === print.head && now.tail === print.tail
 }
 
