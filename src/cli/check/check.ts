@@ -1,4 +1,5 @@
 import { toError } from '../../core/errors.ts'
+import { limited } from '../../core/limited.ts'
 import type { ExitCode } from '../exit.ts'
 import { given } from '../given.ts'
 import { print, type Io } from '../io.ts'
@@ -30,7 +31,7 @@ async function inTime(io: Io, flags: CheckFlags): Promise<CheckResult> {
     const say = () => reject(new Error(`there was no answer within ${formatAge(flags.timeout)}`))
     deadline.addEventListener('abort', say, { once: true })
   })
-  const signal = AbortSignal.any([io.signal, deadline])
+  const signal = limited(io.signal, flags.timeout)
   return Promise.race([judge({ ...io, signal }, flags), late])
 }
 

@@ -1,5 +1,6 @@
 import { Writable } from 'node:stream'
 import type { Command } from 'commander'
+import { limited } from '../../core/limited.ts'
 import { print, type Io } from '../io.ts'
 import { harmless } from '../output/text.ts'
 import { readCommandConfig } from '../service-config.ts'
@@ -25,7 +26,7 @@ async function namesOf(io: Io, { kind, stream, group, flags }: Names): Promise<s
   const { config } = await readCommandConfig(io, flags)
   if (!config.redis) return []
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
-  const signal = AbortSignal.any([io.signal, AbortSignal.timeout(TIMEOUT_MS)])
+  const signal = limited(io.signal, TIMEOUT_MS)
   let names: string[] = []
   const quiet: Io = { ...io, stderr: nowhere, signal }
   await withOperations(

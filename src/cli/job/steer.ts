@@ -1,5 +1,6 @@
 import { hostname } from 'node:os'
 import type { Job, Jobs } from '../../core/jobs.ts'
+import { limited } from '../../core/limited.ts'
 import { CommandError } from '../exit.ts'
 import type { JsonFlags, OperatorFlags } from '../flags.ts'
 import { print, printJson, say, type Io } from '../io.ts'
@@ -65,8 +66,7 @@ async function givenUp(io: Io, jobs: Jobs, job: Job): Promise<Job> {
   if (job.state !== 'running') return job
   say(io, `${job.runner} had the job last; waiting for up to ${SILENCE_MS / 1_000} s whether it is heard of`)
   let last = job
-  for await (last of jobs.watch(job.id, AbortSignal.any([io.signal, AbortSignal.timeout(SILENCE_MS)])))
-    if (last.state !== 'running') break
+  for await (last of jobs.watch(job.id, limited(io.signal, SILENCE_MS))) if (last.state !== 'running') break
   return last
 }
 
