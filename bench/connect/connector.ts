@@ -4,9 +4,10 @@ import { noLog } from '../../src/core/service.ts'
 import type * as Logs from '../../src/redis/redis-log.ts'
 import { built } from '../built.ts'
 import { fill } from '../consume/stream.ts'
-import type { Contender, Servers } from '../contender.ts'
+import type { Contender, Round, Servers } from '../contender.ts'
 import { rawClient, type RawClient } from '../raw.ts'
 import type * as Runs from '../../src/connectors/run-pipeline.ts'
+import { until } from '../until.ts'
 import type { Target } from './target.ts'
 
 const { pipeline } = (await import(built('connectors/index.js'))) as typeof Connectors
@@ -15,13 +16,20 @@ const { RedisStreamLog } = (await import(built('redis/redis-log.js'))) as typeof
 
 type Streams = Awaited<ReturnType<typeof RedisStreamLog.open>>
 
-/** A pipeline on a stream that is full already, from its start until everything is written and acknowledged. */
+/**
+ * A pipeline on a stream that is full already, from its first read until everything is written and acknowledged. It is
+ * connected to its sink before, as what is by hand is: pipelines run for weeks.
+ */
 export async function connector(target: Target, { redis }: Servers, size: number): Promise<Contender> {
   const client = await rawClient(redis)
   const streams = await RedisStreamLog.open({ url: redis })
+  let drain: () => Promise<void>
   return {
-    prepare: ({ name, count }) => fill(client, name, count),
-    run: (round) => drain(streams, round.name, round.count, target.sink(round), size),
+    async prepare(round) {
+      await fill(client, round.name, round.count)
+      drain = await connected(streams, round, target.sink(round), size)
+    },
+    run: () => drain(),
     async finish(round) {
       await checkAcknowledged(client, round.name)
       const held = await target.take(round)
@@ -30,28 +38,35 @@ export async function connector(target: Target, { redis }: Servers, size: number
   }
 }
 
-async function drain(
+/** A pipeline that pauses. @returns what lets it run until it has written all, and stops it */
+async function connected(
   streams: Streams,
-  stream: string,
-  count: number,
+  { name, count }: Round,
   sink: Sink,
   size: number,
-): Promise<void> {
+): Promise<() => Promise<void>> {
   let left = count
-  await new Promise<void>((resolve, reject) => {
-    const observer: Connectors.PipelineObserver = {
+  let observer: Connectors.PipelineObserver = { wrote() {}, failed() {}, published() {} }
+  const drained = new Promise<void>((resolve, reject) => {
+    observer = {
+      ...observer,
       wrote(_, events) {
         left -= events
         // Resolves when all is acknowledged.
         if (left === 0) run.stop(10_000).then(resolve, reject)
       },
-      failed: (_, error) => reject(new Error(`the pipeline to ${stream} failed: ${error}`)),
-      published() {},
+      failed: (_, error) => reject(new Error(`the pipeline to ${name} failed: ${error}`)),
     }
-    const declared = pipeline(GROUP, { from: stream, to: sink, batch: { size } })
-    const run = pipelineRun(declared, { streams, log: noLog, observer })
-    run.start().catch(reject)
   })
+  const declared = pipeline(GROUP, { from: name, to: sink, batch: { size } })
+  const run = pipelineRun(declared, { streams, log: noLog, observer })
+  run.pause()
+  await run.start()
+  await until(async () => run.status.state === 'paused')
+  return () => {
+    run.resume()
+    return drained
+  }
 }
 
 const GROUP = 'bench'

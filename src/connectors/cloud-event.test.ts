@@ -94,3 +94,11 @@ test('data that JSON has no way to say is refused, alone', () => {
   )
   expect(toCloudEvent({ ...plain, event: changeEvent(plain.event, { data: undefined }) }).data).toBeNull()
 })
+
+test('as JSON, data that nobody can have changed stand letter by letter', () => {
+  const dataJson = '{"wei": 12345678901234567890, "rate":1.10}'
+  const json = toCloudEventJson(sinkEvent(['type', 't', 'data', dataJson, 'x-a', '1'], { dataJson }))
+  expect(json.endsWith(`,"xa":"1","data":${dataJson}}`)).toBe(true)
+  const { data, ...others } = toCloudEvent(sinkEvent(['type', 't', 'data', dataJson, 'x-a', '1']))
+  expect(JSON.parse(json)).toEqual({ ...others, data })
+})

@@ -3,8 +3,8 @@ import { toError } from '../core/errors.ts'
 import { positionTime } from '../core/position.ts'
 import type { SinkEvent } from '../core/sink.ts'
 
-/** An event in the JSON format of CloudEvents 1.0. Whatever else its entry carried are attributes of their own. */
-export interface CloudEvent {
+/** The attributes of CloudEvents 1.0. Whatever else an entry carried are attributes of their own. */
+interface Attributes {
   readonly specversion: '1.0'
   /** That of the event; `<id>/<part>` for the second and later ones that middleware made of it. Unique per `source`. */
   readonly id: string
@@ -17,8 +17,12 @@ export interface CloudEvent {
   readonly datacontenttype: string
   /** The event's key. */
   readonly partitionkey?: string
-  readonly data: unknown
   readonly [attribute: string]: unknown
+}
+
+/** An event in the JSON format of CloudEvents 1.0. */
+export interface CloudEvent extends Attributes {
+  readonly data: unknown
 }
 
 /** Those that the event says itself, and never a header; `millraceentry` says where the file sink took a line from. */
@@ -51,7 +55,29 @@ const LATEST_TIME = Date.UTC(10_000, 0) - 1
  * // { specversion: '1.0', id: '1769594400000-0', source: 'orders', type: 'order.placed',
  * //   time: '2026-01-28T10:00:00.000Z', datacontenttype: 'application/json', data: { total: 12 } }
  */
-export function toCloudEvent({ event, stream, position, part }: SinkEvent): CloudEvent {
+export function toCloudEvent(event: SinkEvent): CloudEvent {
+  const { data } = event.event
+  return Object.assign(attributesOf(event), { data: data === undefined ? null : data })
+}
+
+/**
+ * The same as JSON, with the data letter by letter as they were published where nothing can have changed them.
+ *
+ * @throws MessageProcessingError `EVENT_REFUSED` where JSON has no way to say what middleware made of the data
+ */
+export function toCloudEventJson(event: SinkEvent): string {
+  const { dataJson } = event
+  if (dataJson !== undefined) return `${JSON.stringify(attributesOf(event)).slice(0, -1)},"data":${dataJson}}`
+  try {
+    return JSON.stringify(toCloudEvent(event))
+  } catch (cause) {
+    const message = `the data can't be written as JSON: ${toError(cause).message}`
+    throw new MessageProcessingError('EVENT_REFUSED', message, { cause })
+  }
+}
+
+/** All but the data. */
+export function attributesOf({ event, stream, position, part }: SinkEvent): Attributes {
   const { headers, key } = event
   const id = event.id || position
   const attributes: Record<string, unknown> = {
@@ -64,22 +90,7 @@ export function toCloudEvent({ event, stream, position, part }: SinkEvent): Clou
   }
   if (key) attributes['partitionkey'] = key
   addHeaders(attributes, headers)
-  attributes['data'] = event.data === undefined ? null : event.data
-  return attributes as CloudEvent
-}
-
-/**
- * The same as JSON.
- *
- * @throws MessageProcessingError `EVENT_REFUSED` where JSON has no way to say what middleware made of the data
- */
-export function toCloudEventJson(event: SinkEvent): string {
-  try {
-    return JSON.stringify(toCloudEvent(event))
-  } catch (cause) {
-    const message = `the data can't be written as JSON: ${toError(cause).message}`
-    throw new MessageProcessingError('EVENT_REFUSED', message, { cause })
-  }
+  return attributes as Attributes
 }
 
 /** Names that are right as they are come first, so that none of them is displaced by one that has to be changed. */

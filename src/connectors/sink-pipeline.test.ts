@@ -421,3 +421,33 @@ test('a declaration tells every mistake', () => {
   expect(() => pipeline('a', { from: 'a', to: 'b' } as never)).toThrow(/must be a sink/)
   expect(() => pipeline('a', { from: [], to: new ScriptedSink() })).toThrow(/at least one stream/)
 })
+
+describe('data as JSON', () => {
+  /** What came of an event, to a sink that asks for it or not. */
+  async function dataJsonOf(wantsJson: boolean, options: Partial<SinkPipelineOptions> = {}) {
+    const seen: SinkEvent[] = []
+    const sink = Object.assign(new ScriptedSink(), { wantsJson })
+    const write = sink.write.bind(sink)
+    sink.write = (events, signal) => {
+      seen.push(...events)
+      return write(events, signal)
+    }
+    await lab.publish(1, () => ['type', 't', 'data', '{"n": 12345678901234567890}'])
+    const pipe = run(sink, options)
+    await pipe.start()
+    await until('the event', () => pipe.status.written === 1)
+    return seen[0]!.dataJson
+  }
+
+  test('is there for a sink that asks for it', async () => {
+    expect(await dataJsonOf(true)).toBe('{"n": 12345678901234567890}')
+  })
+
+  test('is not for one that does not ask, which may hand on what it changed', async () => {
+    expect(await dataJsonOf(false)).toBeUndefined()
+  })
+
+  test('is not where middleware was on the way, which may have changed the data where they are', async () => {
+    expect(await dataJsonOf(true, { middleware: [filter(() => true)] })).toBeUndefined()
+  })
+})

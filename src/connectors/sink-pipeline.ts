@@ -1,4 +1,5 @@
 import { batched } from '../bus/batched.ts'
+import { writtenJson } from '../core/codec.ts'
 import type { BatchHandler, Delivery, Middleware } from '../core/delivery.ts'
 import { toError } from '../core/errors.ts'
 import { SinkError } from '../core/connector-errors.ts'
@@ -172,9 +173,14 @@ export class SinkPipeline implements PipelineRun {
 
   #handler(writer: SinkWriter): BatchHandler {
     const way = [...(this.#surroundings.middleware ?? []), ...(this.#declaration.middleware ?? [])]
-    const write: BatchHandler = (deliveries) => writer.write(sinkEvents(deliveries))
-    // Where nothing is on the way, nobody pays for one.
-    const run = way.length === 0 ? write : batched((arrive) => compose(...way)(arrive), write)
+    // Where nothing is on the way, nobody pays for one, and nobody can have changed anything.
+    const run: BatchHandler =
+      way.length === 0
+        ? (deliveries) => writer.write(writtenEvents(deliveries, this.#declaration.to.wantsJson ?? false))
+        : batched(
+            (arrive) => compose(...way)(arrive),
+            (deliveries) => writer.write(arrivedEvents(deliveries)),
+          )
     return this.#surroundings.around?.(run) ?? run
   }
 
@@ -234,16 +240,24 @@ function groupPart(declaration: SinkPipelineDeclaration): Partial<WorkerOptions>
   return Object.fromEntries(given) as Partial<WorkerOptions>
 }
 
-/** Those that middleware made of one entry stand one behind the other. */
-function sinkEvents(deliveries: readonly Delivery[]): SinkEvent[] {
+/** As they were published. */
+const writtenEvents = (deliveries: readonly Delivery[], wantsJson: boolean): SinkEvent[] =>
+  deliveries.map((delivery) => sinkEvent(delivery, 0, wantsJson ? writtenJson(delivery.event) : undefined))
+
+/** As middleware made them: those of one entry stand one behind the other. */
+function arrivedEvents(deliveries: readonly Delivery[]): SinkEvent[] {
   let part = 0
   let before: Delivery | undefined
   return deliveries.map((delivery) => {
     part = before?.entry.position === delivery.entry.position ? part + 1 : 0
     before = delivery
-    const { event, stream, position, entry } = delivery
-    return { event, stream, position, part, redelivered: isRedelivered(delivery), entry }
+    return sinkEvent(delivery, part, undefined)
   })
+}
+
+function sinkEvent(delivery: Delivery, part: number, dataJson: string | undefined): SinkEvent {
+  const { event, stream, position, entry } = delivery
+  return { event, stream, position, part, redelivered: isRedelivered(delivery), entry, dataJson }
 }
 
 /** What is new to the group: a copy of an entry, and what was given back with no attempt spent, are not. */

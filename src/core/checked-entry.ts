@@ -17,13 +17,18 @@ export type PreparedEvent = readonly NewEntry[]
  * The entry of an event, when nothing speaks against it that can be known before it is written. Its data is checked
  * against its declaration elsewhere.
  *
+ * @param dataJson the data as JSON, where somebody has them so already
  * @throws MillraceError `EVENT_INVALID`, `EVENT_TOO_LARGE` or `NAME_INVALID`
  */
-export function checkedEntry(event: NewEvent, maxEventBytes = DEFAULT_MAX_EVENT_BYTES): NewEntry {
+export function checkedEntry(
+  event: NewEvent,
+  maxEventBytes = DEFAULT_MAX_EVENT_BYTES,
+  dataJson?: string,
+): NewEntry {
   if (event.key !== undefined) checkName('key', event.key)
   if (event.id !== undefined) checkName('event id', event.id)
   if (event.time !== undefined) checkTime(event.time)
-  const fields = encodeEvent(event)
+  const fields = encodeEvent(event, dataJson)
   checkSize(fields, maxEventBytes)
   const { idempotencyKey, durability } = event
   if (idempotencyKey !== undefined) checkName('idempotency key', idempotencyKey)

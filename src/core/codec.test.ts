@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decodeEntry, encodeEvent } from './codec.ts'
+import { decodeEntry, encodeEvent, writtenJson } from './codec.ts'
 import { MillraceError } from './errors.ts'
 
 const POSITION = '1700000000000-3'
@@ -256,5 +256,27 @@ describe('the time', () => {
       data: 1,
       headers: {},
     })
+  })
+})
+
+describe('data as they are written', () => {
+  const big = '{"wei": 12345678901234567890, "rate":1.10}'
+
+  test.each([
+    ['type and data', ['type', 't', 'data', big]],
+    ['with attributes', ['type', 't', 'data', big, 'id', 'a', 'datacontenttype', 'application/json']],
+    ['of another producer', ['eventType', 't', 'payload', big, 'headers', '{"a":"b"}']],
+  ])('are at hand, letter by letter: %s', (_, fields) => expect(writtenJson(decode(...fields))).toBe(big))
+
+  test.each([
+    ['of several lines', ['type', 't', 'data', '{"a":\n1}']],
+    ['of several lines, by returns', ['type', 't', 'data', '[1,\r2]']],
+    ['that are a text', ['type', 't', 'data', '12', 'datacontenttype', 'text/plain']],
+    ['that are all fields', ['city', 'Bonn']],
+  ])('are not, for data %s', (_, fields) => expect(writtenJson(decode(...fields))).toBeUndefined())
+
+  test('are not, for an event that was made anew', () => {
+    const event = decode('type', 't', 'data', big)
+    expect(writtenJson({ ...event, time: event.time, data: 1 })).toBeUndefined()
   })
 })

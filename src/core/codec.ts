@@ -29,15 +29,9 @@ export function decodeEntry(stream: string, entry: Entry): Event {
   const { fields, position } = entry
   // What Millrace writes most of the time: nothing but a type and data.
   if (fields.length === 4 && fields[0] === 'type' && fields[2] === 'data') {
-    return new DecodedEvent(
-      position,
-      fields[1]!,
-      parseJson('data', fields[3]!),
-      undefined,
-      NO_HEADERS,
-      position,
-      undefined,
-    )
+    const [, type, , json] = fields as [string, string, string, string]
+    const data = parseJson('data', json)
+    return new DecodedEvent(position, type, data, undefined, NO_HEADERS, position, undefined, json)
   }
   const named = namedFields(fields)
   return named.has('type') && named.has('data')
@@ -47,28 +41,40 @@ export function decodeEntry(stream: string, entry: Entry): Event {
 
 function decodeOwn(position: string, named: Map<string, string>): Event {
   const text = named.get('data')!
-  const data = holdsJson(named.get('datacontenttype')) ? parseJson('data', text) : text
+  const json = holdsJson(named.get('datacontenttype')) ? text : undefined
+  const data = json === undefined ? text : parseJson('data', json)
   const headers = others(named, ATTRIBUTES)
   const key = named.get('partitionkey')
   const time = named.get('time')
-  return new DecodedEvent(named.get('id') ?? position, named.get('type')!, data, key, headers, position, time)
+  const [id, type] = [named.get('id') ?? position, named.get('type')!]
+  return new DecodedEvent(id, type, data, key, headers, position, time, json)
 }
 
 function decodeForeign(stream: string, position: string, named: Map<string, string>): Event {
-  const { data, headers } = decodeForeignBody(named)
+  const { data, headers, json } = decodeForeignBody(named)
   const type = named.get('type') ?? named.get('eventType') ?? named.get('event') ?? stream
   const key = named.get('partitionkey') ?? named.get('aggregateId')
   const time = named.get('time') ?? named.get('timestamp')
-  return new DecodedEvent(named.get('id') ?? position, type, data, key, headers, position, time)
+  return new DecodedEvent(named.get('id') ?? position, type, data, key, headers, position, time, json)
 }
 
-function decodeForeignBody(named: Map<string, string>): { data: unknown; headers: Record<string, string> } {
+interface ForeignBody {
+  data: unknown
+  headers: Record<string, string>
+  /** The data as they are written; undefined where all fields are the data. */
+  json: string | undefined
+}
+
+function decodeForeignBody(named: Map<string, string>): ForeignBody {
   const field = dataField(named)
-  if (!field)
-    return { data: Object.assign(Object.create(null), Object.fromEntries(named)), headers: NO_HEADERS }
-  const data = parseJson(field, named.get(field)!)
+  if (!field) {
+    const data = Object.assign(Object.create(null), Object.fromEntries(named))
+    return { data, headers: NO_HEADERS, json: undefined }
+  }
+  const json = named.get(field)!
+  const data = parseJson(field, json)
   const carried = field === 'payload' && named.has('headers') ? parseHeaders(named.get('headers')!) : {}
-  return { data, headers: Object.assign(others(named, FOREIGN_ATTRIBUTES), carried) }
+  return { data, headers: Object.assign(others(named, FOREIGN_ATTRIBUTES), carried), json }
 }
 
 export function namedFields(fields: readonly string[]): Map<string, string> {
@@ -130,6 +136,7 @@ class DecodedEvent implements Event {
   readonly #position: string
   readonly #ownTime: string | undefined
   readonly #written: unknown
+  readonly #json: string | undefined
 
   constructor(
     id: string,
@@ -139,6 +146,7 @@ class DecodedEvent implements Event {
     headers: Readonly<Record<string, string>>,
     position: string,
     ownTime: string | undefined,
+    json: string | undefined,
   ) {
     this.id = id
     this.type = type
@@ -148,6 +156,7 @@ class DecodedEvent implements Event {
     this.headers = headers
     this.#position = position
     this.#ownTime = ownTime
+    this.#json = json
   }
 
   static isDecoded(event: Event): event is DecodedEvent {
@@ -158,8 +167,12 @@ class DecodedEvent implements Event {
     return this.#written
   }
 
+  get json(): string | undefined {
+    return this.#json
+  }
+
   get time(): string {
-    return this.#ownTime === undefined ? isoTime(positionTime(this.#position)) : toIsoTime(this.#ownTime)
+    return this.#ownTime === undefined ? entryTime(positionTime(this.#position)) : toIsoTime(this.#ownTime)
   }
 
   /** Getters are not own properties, so without this the time would be missing from JSON. */
@@ -175,6 +188,16 @@ class DecodedEvent implements Event {
  */
 export const writtenData = (event: Event): unknown =>
   DecodedEvent.isDecoded(event) ? event.written : event.data
+
+/**
+ * The data as JSON, letter by letter as they stand in the entry, on one line: whole numbers of any size are what they were.
+ * Undefined where they are no JSON there or have several lines, and for an event that was not decoded. Whoever gave the
+ * event to somebody else meanwhile can't know whether its data are still the same.
+ */
+export function writtenJson(event: Event): string | undefined {
+  const json = DecodedEvent.isDecoded(event) ? event.json : undefined
+  return json === undefined || json.includes('\n') || json.includes('\r') ? undefined : json
+}
 
 /**
  * Puts what a schema made of the data into the event's place, if it is one that was decoded for its delivery alone;
@@ -198,6 +221,14 @@ function toIsoTime(text: string): string {
   return isoTime(zoned.replace(' ', 'T').toUpperCase())
 }
 
+/** The entries of a busy stream share their milliseconds, and a date takes as long as the rest of an event. */
+let [lastTime, lastText] = [Number.NaN, '']
+
+function entryTime(time: number): string {
+  if (time !== lastTime) [lastTime, lastText] = [time, isoTime(time)]
+  return lastText
+}
+
 function isoTime(time: number | string): string {
   const date = new Date(time)
   return Number.isNaN(date.getTime()) ? String(time) : date.toISOString()
@@ -207,11 +238,12 @@ function isoTime(time: number | string): string {
  * The fields of an event on its way in: of the CloudEvents attributes only those that say more than the entry's own
  * position does.
  *
+ * @param dataJson the data as JSON, where somebody has them so already
  * @throws MillraceError `EVENT_INVALID` where the data or a header can't be written down, and where data is no text though
  *   its `datacontenttype` says that it is no JSON
  */
-export function encodeEvent(event: NewEvent): string[] {
-  const fields = ['type', event.type, 'data', dataText(event)]
+export function encodeEvent(event: NewEvent, dataJson?: string): string[] {
+  const fields = ['type', event.type, 'data', dataText(event, dataJson)]
   pushText(fields, 'id', event.id)
   pushText(fields, 'time', event.time)
   pushText(fields, 'partitionkey', event.key)
@@ -220,9 +252,9 @@ export function encodeEvent(event: NewEvent): string[] {
 }
 
 /** As JSON, or a text as it is where its `datacontenttype` says that it is none. */
-function dataText({ data, headers }: NewEvent): string {
+function dataText({ data, headers }: NewEvent, dataJson?: string): string {
   const contentType = headers?.['datacontenttype']
-  if (typeof contentType !== 'string' || holdsJson(contentType)) return toJson(data)
+  if (typeof contentType !== 'string' || holdsJson(contentType)) return dataJson ?? toJson(data)
   if (typeof data === 'string' && data.isWellFormed()) return data
   throw new MillraceError(
     'EVENT_INVALID',

@@ -18,6 +18,12 @@ export interface SinkEvent<T = unknown> {
   readonly redelivered: boolean
   /** What the log holds, as it was written. */
   readonly entry: Entry
+  /**
+   * The data as JSON on one line, letter by letter as they were published: `event.data` has the numbers of JavaScript, which
+   * rounds whole ones beyond 2^53. Undefined where middleware was on the way, which may have changed them, for data that are
+   * no JSON, and for sinks that do not ask for it (`wantsJson`).
+   */
+  readonly dataJson?: string | undefined
 }
 
 /** What a sink gets of its pipeline. */
@@ -46,6 +52,11 @@ export interface SinkContext {
 export interface Sink {
   /** How many writes it can take at once (1). Events of one key are never in two of them. */
   readonly concurrency?: number
+  /**
+   * Events have `dataJson` (false). Ask for it where it is written instead of `event.data`; whoever changes data on the way,
+   * as a sink does that hands events on to another one, must not.
+   */
+  readonly wantsJson?: boolean
 
   /**
    * Opens what it needs, and finds out whether it may write. Calling it again mends what is broken.

@@ -69,7 +69,7 @@ export class Job implements Delivery {
     this.#controller?.abort(reason)
   }
 
-  /** Its time is over. Answers whether somebody waits for {@link late}. */
+  /** Its time is over. Answers whether somebody waits for that: see {@link whenLate}. */
   expire(error: Error): boolean {
     this.isLate = true
     this.abort(error)
@@ -77,11 +77,9 @@ export class Job implements Delivery {
     return this.#onLate !== undefined
   }
 
-  /** Rejects when its time is over. */
-  late(): Promise<never> {
-    return new Promise((_, reject) => {
-      this.#onLate = reject
-    })
+  /** Calls it when its time is over. */
+  whenLate(reject: (error: Error) => void): void {
+    this.#onLate = reject
   }
 
   /** Begins anew, as one of a batch that failed does. */

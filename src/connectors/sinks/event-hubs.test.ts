@@ -47,6 +47,15 @@ test('an event is a message of the AMQP binding of CloudEvents, as a consumer of
   await sink.close()
 })
 
+test('data arrive as they were published where they are at hand, numbers of whatever size', async () => {
+  const sink = await connectedSink(server)
+  const dataJson = '{"number":12345678901234567890,"rate":1.10}'
+  await sink.write([{ ...sinkEvent(3), dataJson }], aliveSignal())
+  const [held] = server.hub('events').messages()
+  expect(String((held!.message.body as { content: Buffer }).content)).toBe(dataJson)
+  await sink.close()
+})
+
 test('10,000 events of 50 keys: all are there, once, each key in one partition and in its order', async () => {
   const sink = await connectedSink(server)
   const events = range(10_000).map((number) => sinkEvent(number, { partitionkey: `key ${number % 50}` }))

@@ -50,6 +50,7 @@ const CLOSE_MS = 2_000
 
 class EventHubsSink implements Sink {
   readonly concurrency: number
+  readonly wantsJson = true
   readonly #options: ResolvedEventHubs
   readonly #failures: EventHubsFailures
   readonly #sent = new SentEvents()

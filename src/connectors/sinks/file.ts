@@ -58,6 +58,7 @@ export const fileSink = (options: FileSinkOptions): Sink => new FileSink(options
 
 export class FileSink implements Sink {
   readonly concurrency: number
+  readonly wantsJson = true
   readonly #directory: string
   readonly #maxEventBytes: number
   readonly #home: Home

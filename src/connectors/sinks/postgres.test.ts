@@ -37,6 +37,19 @@ const run = (options: Partial<PostgresSinkOptions> = {}, more: Partial<SinkPipel
 const numbers = async () => (await ask<{ n: number }>('SELECT n FROM facts ORDER BY n')).map(({ n }) => n)
 const upTo = (count: number) => Array.from({ length: count }, (_, number) => number)
 
+test('a column that holds the data has them as they were published: numbers of whatever size', async () => {
+  const data = ['{"wei":12345678901234567890,"rate":1.10}', '18446744073709551617', 'null']
+  await lab.publish(3, (n) => ['type', 't', 'data', data[n]!])
+  await ask('CREATE TABLE wide (raw jsonb, position text, again text)')
+  const pipe = await run({ table: 'wide', columns: { raw: 'data', position: 'position', again: 'data' } })
+  await until('the rows', () => pipe.status.written === 3)
+  const rows = await ask<{ raw: string; again: string }>(
+    'SELECT raw::text, again FROM wide ORDER BY position',
+  )
+  expect(rows.map(({ raw }) => raw)).toEqual(['{"wei": 12345678901234567890, "rate": 1.10}', data[1], null])
+  expect(rows[1]!.again).toBe(data[1])
+})
+
 test('events become rows of the types of the table', async () => {
   const [position] = await lab.publish(1, () => [
     'type',

@@ -54,14 +54,20 @@ export function postgresSink(options: PostgresSinkOptions): Sink {
 
 class PostgresSink implements Sink {
   readonly concurrency: number
+  readonly wantsJson = true
   readonly #options: PostgresSinkOptions & typeof DEFAULTS
   readonly #columns: readonly (readonly [string, ColumnPath])[]
+  /** Those that take the data as they were published. */
+  readonly #dataColumns: readonly string[]
   #writer: TableWriter | undefined
 
   constructor(options: PostgresSinkOptions & typeof DEFAULTS) {
     this.#options = options
     this.concurrency = options.concurrency
     this.#columns = Object.entries(options.columns)
+    const isData = ([column, path]: readonly [string, ColumnPath]) =>
+      path === 'data' && !options.key.includes(column)
+    this.#dataColumns = this.#columns.filter(isData).map(([column]) => column)
   }
 
   async connect({ name, log }: SinkContext): Promise<void> {
@@ -95,8 +101,13 @@ class PostgresSink implements Sink {
   #rowOf(event: SinkEvent): TableRow {
     const { stream, position, part, entry } = event
     const identity = `${stream}:${position}:${part}:${fingerprintOf(entry.fields)}`.replaceAll('\0', '\ufffd')
-    const values = Object.fromEntries(this.#columns.map(([column, path]) => [column, valueAt(event, path)]))
-    return { identity, values }
+    const asJson = event.dataJson === undefined ? [] : this.#dataColumns
+    const others = this.#columns.filter(([column]) => !asJson.includes(column))
+    return {
+      identity,
+      values: Object.fromEntries(others.map(([column, path]) => [column, valueAt(event, path)])),
+      json: Object.fromEntries(asJson.map((column) => [column, event.dataJson!])),
+    }
   }
 
   /** One statement can't touch a row twice: of those of one key the last one stands. NULL is no key of any other row. */

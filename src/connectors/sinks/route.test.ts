@@ -88,3 +88,9 @@ test('what is no sink is refused where it is declared', () => {
   expect(() => routeSink({ a: {} as Sink, b: new Kept() })).toThrow(/a: must be a sink/)
   expect(() => routeSink({})).toThrow(/at least one/)
 })
+
+test('data as JSON are asked for where all of them do', () => {
+  const asks = Object.assign(new Kept(), { wantsJson: true })
+  expect(routeSink({ a: asks, b: asks }).wantsJson).toBe(true)
+  expect(routeSink({ a: asks, b: new Kept() }).wantsJson).toBe(false)
+})

@@ -32,6 +32,7 @@ interface Share {
 
 class RouteSink implements Sink {
   readonly concurrency: number
+  readonly wantsJson: boolean
   readonly #router: Router<Sink>
   readonly #sinks: ReadonlySet<Sink>
 
@@ -39,6 +40,7 @@ class RouteSink implements Sink {
     this.#router = new Router(Object.entries(sinks))
     this.#sinks = new Set(Object.values(sinks))
     this.concurrency = Math.min(...[...this.#sinks].map(({ concurrency = 1 }) => concurrency))
+    this.wantsJson = [...this.#sinks].every(({ wantsJson }) => wantsJson)
   }
 
   async connect(context: SinkContext): Promise<void> {

@@ -172,3 +172,13 @@ test('a stream that flows into itself is refused', () =>
 test('a name that is none is refused where it is declared', () => {
   expect(() => streamSink({ stream: '' })).toThrow(/stream: .*not empty/)
 })
+
+test('numbers arrive as they were published, of whatever size', () =>
+  mirrored({}, async ({ stream, target, log, run }) => {
+    const data = '{"wei":12345678901234567890,"rate":1.10}'
+    await log.append(stream, [{ fields: ['type', 't', 'data', data, 'partitionkey', 'k'] }])
+    const mirror = await run()
+    await until('the copy', () => mirror.status.written === 1)
+    const [copy] = await log.read(target, FIRST_POSITION, 10)
+    expect(copy!.fields.slice(0, 4)).toEqual(['type', 't', 'data', data])
+  }))

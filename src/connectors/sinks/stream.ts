@@ -39,6 +39,7 @@ export function streamSink(options: StreamSinkOptions): Sink {
 }
 
 class StreamSink implements Sink {
+  readonly wantsJson = true
   readonly #options: StreamSinkOptions
   #target: StreamLog | undefined
   /** Opened here, so closed here. */
@@ -92,7 +93,7 @@ class StreamSink implements Sink {
     await own?.close()
   }
 
-  #entryOf({ event, stream, position, part, entry }: SinkEvent): NewEntry {
+  #entryOf({ event, stream, position, part, entry, dataJson }: SinkEvent): NewEntry {
     const { id, type, time, data, key, headers } = event
     const source = headers['source'] ?? stream
     const copy = {
@@ -106,7 +107,7 @@ class StreamSink implements Sink {
     // Positions alone come again, where a stream was deleted or several servers are mirrored into one.
     const fingerprint = fingerprintOf(entry.fields)
     const idempotencyKey = `${this.#prefix}${stream}:${position}:${part}:${fingerprint}`
-    return checkedEntry({ ...copy, idempotencyKey }, this.#options.maxEventBytes)
+    return checkedEntry({ ...copy, idempotencyKey }, this.#options.maxEventBytes, dataJson)
   }
 
   /** What it writes would come back to it, without end. */

@@ -9,6 +9,7 @@ import {
 import { createServer as createTlsServer } from 'node:tls'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Lab } from '../../../test/support/worker-lab.ts'
+import { collectGarbage } from '../../../test/support/collect-garbage.ts'
 import { createAuthority } from '../../../test/support/certificates.ts'
 import { useSinkRuns } from '../../../test/support/sink-runs.ts'
 import { failureOf as errorOf, until } from '../../../test/support/until.ts'
@@ -195,6 +196,7 @@ test('an answer that drips has been given with its status', async () => {
   answer = (response) => {
     response.writeHead(200)
     drips.push(setInterval(() => response.write('x'), 20))
+    setTimeout(collectGarbage, 50)
   }
   try {
     const pipe = await run({ timeoutMs: 200 }, { writeTimeoutMs: 10_000 })

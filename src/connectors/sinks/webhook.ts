@@ -8,6 +8,7 @@ import { requireCounts } from '../../core/require-counts.ts'
 import type { Sink, SinkContext, SinkEvent } from '../../core/sink.ts'
 import { plainReason } from '../../core/tls-faults.ts'
 import { toCloudEventJson } from '../cloud-event.ts'
+import { inTime } from '../in-time.ts'
 import { SentEvents } from './sent-events.ts'
 import { failureOf } from './webhook/answer.ts'
 import { ownHeaders } from './webhook/own-headers.ts'
@@ -71,6 +72,7 @@ interface Body {
 
 class WebhookSink implements Sink {
   readonly concurrency: number
+  readonly wantsJson = true
   readonly #options: Resolved
   readonly #host: string
   readonly #headers: Readonly<Record<string, string>>
@@ -99,8 +101,9 @@ class WebhookSink implements Sink {
       throw new ConfigurationError('the webhook can not be used', [
         { path: 'url', message: `${host} is a private address; allow it by allowPrivate if it is yours` },
       ])
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
-    await reach(url, this.#guard.lookup, limit).catch((error: unknown) => this.#unreachable(toError(error)))
+    await inTime('reaching it', timeoutMs, signal, (limit) => reach(url, this.#guard.lookup, limit)).catch(
+      (error: unknown) => this.#unreachable(toError(error)),
+    )
     this.#agent ??= new Agent({
       connections: concurrency,
       connect: { lookup: this.#guard.lookup, timeout: timeoutMs },
@@ -120,9 +123,15 @@ class WebhookSink implements Sink {
         faults[index] = error as Error
       }
     }
-    for (const body of this.#bodies(written)) {
-      await this.#post(body, signal)
-      for (const event of body.events) this.#sent.add(event)
+    const taken: SinkEvent[] = []
+    try {
+      for (const body of this.#bodies(written)) {
+        await this.#post(body, signal)
+        taken.push(...body.events)
+      }
+    } catch (error) {
+      for (const event of taken) this.#sent.add(event)
+      throw error
     }
     return faults
   }
@@ -183,8 +192,8 @@ class WebhookSink implements Sink {
       },
     }).catch((error: unknown) => this.#unreachable(toError(error)))
     // The answer is given with its status. What comes after it has the same time again, and may be cut.
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
-    await body.dump({ limit: MAX_ANSWER_BYTES, signal: limit }).catch(() => {})
+    const dump = (limit: AbortSignal) => body.dump({ limit: MAX_ANSWER_BYTES, signal: limit })
+    await inTime('the rest of its answer', timeoutMs, signal, dump).catch(() => {})
     if (statusCode >= 200 && statusCode < 300) return
     throw failureOf(statusCode, [headers['retry-after']].flat()[0], this.#host)
   }

@@ -22,6 +22,8 @@ export interface TableRow {
   readonly identity: string
   /** By column. Null where a later row of the same key takes its place. */
   readonly values: Readonly<Record<string, unknown>> | null
+  /** Further columns, of which the value is JSON already. */
+  readonly json?: Readonly<Record<string, string>>
 }
 
 const HOUR_MS = 3_600_000
@@ -65,7 +67,7 @@ export class TableWriter {
   async write(given: readonly TableRow[], signal: AbortSignal): Promise<void> {
     const rows = [...new Map(given.map((row) => [row.identity, row])).values()]
     const identities = rows.map(({ identity }) => identity)
-    const values = JSON.stringify(rows.map((row) => row.values))
+    const values = `[${rows.map(toJson).join(',')}]`
     for (let conflicts = 0; ; conflicts++) {
       try {
         await this.#database.runUntil(signal, this.#statement, [this.#options.ledger, identities, values])
@@ -96,4 +98,11 @@ export class TableWriter {
     }
     this.#pruning = deleteOld(this.#database, old, () => this.#closed).catch(onError)
   }
+}
+
+function toJson({ values, json = {} }: TableRow): string {
+  const text = JSON.stringify(values)
+  const more = Object.entries(json).map(([column, value]) => `${JSON.stringify(column)}:${value}`)
+  if (values === null || more.length === 0) return text
+  return `{${[text.slice(1, -1), ...more].filter((part) => part !== '').join(',')}}`
 }

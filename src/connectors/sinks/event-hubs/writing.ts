@@ -10,7 +10,7 @@ import { byKey, pack, type Packed, type Placed } from './packing.ts'
 export interface WritingOptions {
   client: EventHubProducerClient
   failures: EventHubsFailures
-  /** What Event Hubs has of a write is noted there, so that it is not sent again when the rest comes again. */
+  /** What Event Hubs has of a write that failed is noted there, so that it is not sent again when the rest comes again. */
   sent: SentEvents
   signal: AbortSignal
 }
@@ -23,6 +23,8 @@ export class Writing {
   readonly #options: WritingOptions
   readonly #faults: (Error | undefined)[] = []
   readonly #errors: Error[] = []
+  /** Event Hubs has them. */
+  readonly #arrived: Placed[] = []
 
   constructor(options: WritingOptions) {
     this.#options = options
@@ -46,6 +48,7 @@ export class Writing {
             this.#sendGroup(key, group),
       ),
     )
+    if (signal.aborted || this.#errors.length > 0) for (const { event } of this.#arrived) sent.add(event)
     signal.throwIfAborted()
     if (this.#errors.length > 0) throw gravest(this.#errors)
     return events.map((_, index) => this.#faults[index])
@@ -74,11 +77,11 @@ export class Writing {
 
   /** Whether what is behind it may be sent. */
   async #send({ batch, events }: Packed): Promise<boolean> {
-    const { client, failures, sent, signal } = this.#options
+    const { client, failures, signal } = this.#options
     if (this.#isOver) return false
     try {
       await client.sendBatch(batch, { abortSignal: signal })
-      for (const { event } of events) sent.add(event)
+      for (const one of events) this.#arrived.push(one)
       return true
     } catch (thrown) {
       const error = events.length === 1 ? failures.ofEvent(thrown) : failures.ofSend(thrown)
