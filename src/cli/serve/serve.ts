@@ -1,18 +1,16 @@
 import { once } from 'node:events'
-import { resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
-import { defineApp, type App } from '../../app/app.ts'
 import type { Config } from '../../config/config.ts'
 import { toError } from '../../core/errors.ts'
 import type { Log, Service } from '../../core/service.ts'
 import { createLogger, type ContextLog } from '../../telemetry/logger.ts'
 import { ConfigReload } from './config-reload.ts'
-import { CommandError, EXIT, renderError, type ExitCode } from '../exit.ts'
+import { EXIT, renderError, type ExitCode } from '../exit.ts'
 import { say, type Io } from '../io.ts'
 import { checkConfig } from '../service/check-config.ts'
 import { MillraceService } from '../service/service.ts'
 import { readServiceConfig, type ConfigFlags } from '../service-config.ts'
 import { engineFolder } from '../with-redis.ts'
+import { loadApp } from './load-app.ts'
 
 /** `millrace serve`: runs until it is told to stop. Exit code 1 when it could not start. */
 export async function serveCommand(io: Io, flags: ConfigFlags): Promise<ExitCode> {
@@ -78,23 +76,4 @@ async function stopService(service: Service, config: Config, log: Log, reason: s
   log.info({ reason }, 'Stopping: what runs may finish')
   await service.stop(config.shutdownGraceMs)
   log.info({ reason, durationMs: Math.round(performance.now() - since) }, 'Stopped')
-}
-
-/** The default export of a module, made with `defineApp`; without one, the service runs no groups of its own. */
-async function loadApp(io: Io, file: string | undefined): Promise<App> {
-  if (file === undefined) return defineApp({})
-  const path = resolve(io.cwd, file)
-  const { default: app } = (await import(pathToFileURL(path).href).catch((error: unknown) => {
-    throw new CommandError(`the app module ${path} can't be loaded: ${describeLoadError(error)}`)
-  })) as { default?: Partial<App> }
-  if (!app) throw new CommandError(`the app module ${path} has no default export; make one with defineApp`)
-  return defineApp(app)
-}
-
-/** With where it was: of a mistake in the syntax, the message says nothing. What is not found, it names with its importer. */
-function describeLoadError(thrown: unknown): string {
-  const { message, stack = '' } = toError(thrown)
-  const place = /(?:file:\/\/)?\/[^\s()]+:\d+/.exec(stack.replace(message, ''))?.[0]
-  const isNotFound = (thrown as NodeJS.ErrnoException | undefined)?.code === 'ERR_MODULE_NOT_FOUND'
-  return place === undefined || isNotFound ? message : `${message} (${place})`
 }
