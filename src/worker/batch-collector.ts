@@ -8,7 +8,17 @@ export interface BatchOptions {
   waitMs?: number
 }
 
-/** Gathers jobs into batches: first deliveries alone, since what failed before runs by itself, and of a key in turn. */
+/**
+ * Gathers jobs into batches, those of a key in turn. What has not failed by itself, as far as is known, goes together:
+ *
+ * - what comes for the first time;
+ * - what was given back before any start of it counted, by a stop, a postponement, or behind another one of its key;
+ * - what a consumer held that died, once: most of it did nothing wrong. Each of them counts as started, as those of a
+ *   first batch do, so what shares batches with one that kills the process is charged twice at most. Then it is a suspect,
+ *   and those never come here (see {@link Lanes}).
+ *
+ * What failed before runs by itself: it would let a batch fail once more, and those beside it run again for that.
+ */
 export class BatchCollector {
   readonly #lanes: Lanes
   #size: number
@@ -50,9 +60,9 @@ export class BatchCollector {
     const jobs: Job[] = []
     while (jobs.length < this.#size) {
       const next = this.#lanes.first
-      if (!next || (jobs.length > 0 && !isFirst(next))) break
+      if (!next || (jobs.length > 0 && !mayShare(next))) break
       jobs.push(this.#lanes.take()!)
-      if (!isFirst(next)) break
+      if (!mayShare(next)) break
       this.#takeBehind(next, jobs)
     }
     return jobs
@@ -64,7 +74,7 @@ export class BatchCollector {
 
   #takeBehind(job: Job, jobs: Job[]): void {
     while (jobs.length < this.#size) {
-      const behind = this.#lanes.takeBehind(job, isFirst)
+      const behind = this.#lanes.takeBehind(job, mayShare)
       if (!behind) return
       jobs.push(behind)
     }
@@ -77,4 +87,5 @@ export class BatchCollector {
   }
 }
 
-const isFirst = ({ entry }: Job): boolean => entry.origin === 'new'
+/** A retry that is its first start has neither failed nor died. */
+const mayShare = ({ entry: { origin, attempt } }: Job): boolean => origin !== 'retry' || attempt === 1

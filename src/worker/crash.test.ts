@@ -4,7 +4,8 @@ import { until } from '../../test/support/until.ts'
 import { useChildren, useLab } from '../../test/support/use-lab.ts'
 import { useRedis } from '../../test/support/use-redis.ts'
 import { DEAD_AFTER_MS, GROUP } from '../../test/support/worker-lab.ts'
-import type { Delivery } from '../core/delivery.ts'
+import type { BatchHandler, Delivery } from '../core/delivery.ts'
+import { comparePositions } from '../core/position.ts'
 import { startTestRedis } from '../engines/test-servers.ts'
 import { RedisStreamLog } from '../redis/redis-log.ts'
 
@@ -34,6 +35,61 @@ describe('a worker that is killed', () => {
     // Which of those that were handed out had started can't be known, so all of them count as started once.
     expect(taken.map(({ attempt }) => attempt)).toEqual(positions.map(() => 2))
     expect(await until('the settlement', async () => (await pendingTo()) === 0)).toBe(true)
+  })
+})
+
+describe('what a dead consumer held, for a handler that takes batches', () => {
+  /** Publishes so many events, all of which are with a consumer that says no more. */
+  async function leaveBehind(count: number): Promise<string[]> {
+    const positions = await lab.publish(count)
+    const who = { stream: lab.stream, group: GROUP, consumer: 'dead', deadAfterMs: DEAD_AFTER_MS }
+    const dead = await lab.log.join(who)
+    expect(await dead.claim(count, 0, new AbortController().signal)).toHaveLength(count)
+    return positions
+  }
+
+  test('comes in few batches, each start of which is written down before', async () => {
+    const positions = await leaveBehind(300)
+    const seen: string[] = []
+    const attempts = new Set<number>()
+    const starts = new Set<number>()
+    let batches = 0
+    const batchHandler: BatchHandler = async (deliveries) => {
+      batches++
+      for (const { position, attempt } of deliveries) {
+        attempts.add(attempt)
+        const row = ['XPENDING', lab.stream, GROUP, position, position, '1']
+        starts.add((await admin.send<[unknown, unknown, unknown, number][]>(row))[0]![3])
+        seen.push(position)
+      }
+    }
+    const worker = await lab.startWith({ batchHandler, batch: { size: 100, waitMs: 50 }, concurrency: 1 })
+    await until('all', () => worker.status.processed === 300)
+    expect(seen.toSorted(comparePositions)).toEqual(positions)
+    expect(batches).toBeLessThan(12)
+    expect([[...attempts], [...starts]]).toEqual([[2], [2]])
+  })
+
+  test('is not run where it went to somebody else before its batch began', async () => {
+    let release = () => {}
+    const gate = new Promise<void>((resolve) => (release = resolve))
+    const calls: string[][] = []
+    const batchHandler: BatchHandler = async (deliveries) => {
+      calls.push(deliveries.map(({ position }) => position))
+      if (calls.length === 1) await gate
+    }
+    const positions = await leaveBehind(7)
+    const worker = await lab.startWith({ batchHandler, batch: { size: 4 }, concurrency: 1 })
+    await until(
+      'the first batch, and what waits behind it',
+      () => calls.length === 1 && worker.status.held === 7,
+    )
+    const stolen = positions.filter((position) => !calls[0]!.includes(position)).slice(0, 2)
+    await admin.send(['XCLAIM', lab.stream, GROUP, 'thief', '0', ...stolen, 'JUSTID'])
+    release()
+    await until('the rest', () => worker.status.processed === 5)
+    expect(calls.flat().toSorted(comparePositions)).toEqual(positions.filter((one) => !stolen.includes(one)))
+    await until('what was lost', () => worker.status.lost === 2)
   })
 })
 
@@ -106,6 +162,29 @@ describe('an event that kills its process', () => {
       expect(Math.max(...neighbours.map(({ attempt }) => attempt!))).toBeLessThanOrEqual(3)
     },
   )
+
+  test('in batches is alone from its third start, and each of its neighbours is handled', async () => {
+    const positions = await lab.publish(30, (n) => [
+      'type',
+      'number',
+      'data',
+      n === 12 ? '"poison"' : String(n),
+    ])
+    const poison = positions[12]!
+    const all = await keepRunning({ attempts: 4, concurrency: 1, batch: 20 })
+    const starts = all.flatMap((child) => child.starts)
+    const ofPoison = starts.filter(({ start }) => start === poison)
+    expect(ofPoison.map(({ attempt }) => attempt)).toEqual([1, 2, 3, 4])
+    expect(ofPoison.map(({ batch }) => batch! > 1)).toEqual([true, true, false, false])
+    expect(all).toHaveLength(5)
+    const neighbours = starts.filter(({ start }) => start !== poison)
+    expect(Math.max(...neighbours.map(({ attempt }) => attempt!))).toBeLessThanOrEqual(3)
+    const ends = all.flatMap(({ lines }) => lines).flatMap(({ end }) => end ?? [])
+    expect(new Set(ends)).toEqual(new Set(positions.filter((position) => position !== poison)))
+    expect(await lab.letters()).toMatchObject([
+      { 'deadletter-position': poison, 'deadletter-error': 'HANDLER_DIED', 'deadletter-attempts': '4' },
+    ])
+  })
 })
 
 describe('a process whose worker was stopped', () => {

@@ -1,58 +1,11 @@
-import { setImmediate as immediate } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { ScriptedConsumer, turn } from '../../test/support/scripted-consumer.ts'
 import { until } from '../../test/support/until.ts'
 import type { Handler } from '../core/delivery.ts'
-import type { Claim, Consumer, Outcome } from '../core/stream-log.ts'
+import type { Claim } from '../core/stream-log.ts'
 import { HandlerPool } from './handler-pool.ts'
 import { Processor } from './processor.ts'
 import { resolveWorkerOptions, type WorkerOptions } from './worker-options.ts'
-
-/** Long enough for what was accepted to run. */
-async function turn(): Promise<void> {
-  for (let count = 0; count < 3; count++) await immediate()
-}
-
-/** A consumer whose settlements end when, and as, the test says. */
-class ScriptedConsumer implements Consumer {
-  readonly mayRun = true
-  readonly settled: Outcome[] = []
-  readonly begun: Claim[] = []
-  readonly calls: { outcomes: readonly Outcome[]; end(lost?: string[]): void; fail(): void }[] = []
-
-  settle(outcomes: readonly Outcome[]): Promise<string[]> {
-    return new Promise((resolve, reject) => {
-      const end = (lost: string[] = []) => {
-        this.settled.push(...outcomes)
-        resolve(lost)
-      }
-      this.calls.push({ outcomes, end, fail: () => reject(new Error('no reply')) })
-    })
-  }
-
-  /** Ends the settlement that waits, and those that follow from it. */
-  async endAll(): Promise<void> {
-    for (let quiet = 0; quiet < 3; quiet++) {
-      for (const call of this.calls.splice(0)) {
-        call.end()
-        quiet = 0
-      }
-      await turn()
-    }
-  }
-
-  begin(claims: readonly Claim[]): Promise<string[]> {
-    this.begun.push(...claims)
-    return Promise.resolve([])
-  }
-
-  reserve = (all: readonly unknown[]) => Promise.resolve(all.map(() => 'run' as const))
-  expedite = () => Promise.resolve()
-  checkProduced = () => {}
-  waiting = () => Promise.resolve([])
-  claim = () => Promise.resolve([])
-  heartbeat = () => Promise.resolve([])
-  leave = () => Promise.resolve()
-}
 
 let consumer: ScriptedConsumer
 let stopping: AbortController

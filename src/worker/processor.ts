@@ -245,7 +245,7 @@ export class Processor implements Line {
 
   /** One in a place of the pool, which it frees, unless that was done since it is late. */
   async #run(job: Job): Promise<void> {
-    if (this.#startsAtOnce(job) || (await this.#mayStart(job))) {
+    if (this.#startsAtOnce(job) || (await this.#startable([job])).length > 0) {
       this.#timeLimit.begin(job)
       let outcome: Outcome | undefined
       try {
@@ -270,8 +270,8 @@ export class Processor implements Line {
 
   /** All in one call of the handler, or one after the other where that fails. */
   async #runBatch(batch: readonly Job[]): Promise<void> {
-    const jobs: Job[] = []
-    for (const job of batch) if (this.#startsAtOnce(job) || (await this.#mayStart(job))) jobs.push(job)
+    const startAtOnce = batch.every((job) => this.#startsAtOnce(job))
+    const jobs = startAtOnce ? batch : await this.#startable(batch)
     if (jobs.length > 0) await this.#runTogether(jobs)
     this.#pool.ended()
   }
@@ -312,16 +312,24 @@ export class Processor implements Line {
     return !lost && origin === 'new' && this.#consumer.mayRun && !this.#stopping.aborted
   }
 
-  /** Whether it is still ours and may start; where it may not, what becomes of it is seen to. */
-  async #mayStart(job: Job): Promise<boolean> {
-    const isFirst = job.entry.origin === 'new'
-    const isOurs = job.lost || (isFirst ? this.#consumer.mayRun : await this.#beginner.begin(job.entry))
-    const { position } = job.entry
+  /** Those that are still ours and may start, in their order. That they start is written down for all of them at once. */
+  async #startable(jobs: readonly Job[]): Promise<readonly Job[]> {
+    const begun = await Promise.all(
+      jobs.map((job) => job.lost || job.entry.origin === 'new' || this.#beginner.begin(job.entry)),
+    )
+    return jobs.filter((job, index) => this.#mayStart(job, begun[index]!))
+  }
+
+  /** Where it may not, what becomes of it is seen to. */
+  #mayStart(job: Job, isBegun: boolean): boolean {
+    const { position, origin } = job.entry
     if (!job.lost && this.#stopping.aborted) {
-      this.#end(job, { kind: 'release', position, attempts: job.attempt - 1 })
+      // It may have gone back already, behind the one before it of its key.
+      if (!job.ending) this.#end(job, { kind: 'release', position, attempts: job.attempt - 1 })
       return false
     }
-    if (!isOurs) this.lose([position])
+    // First deliveries may have waited for the others.
+    if (!isBegun || (origin === 'new' && !this.#consumer.mayRun)) this.lose([position])
     if (job.lost) this.#lanes.finished(job)
     return !job.lost
   }

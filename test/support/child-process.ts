@@ -14,11 +14,15 @@ export interface ChildOptions {
   mode: 'quick' | 'slow' | 'poison' | 'ordered' | 'blocking'
   attempts: number
   concurrency: number
+  /** The handler takes batches of so many, and reports the end of each of them. */
+  batch?: number
 }
 
 export type ChildLine = {
   start?: string
   attempt?: number
+  /** How many started with it in one call. */
+  batch?: number
   aborted?: string
   end?: string
   ready?: true

@@ -1,5 +1,6 @@
 // A process of its own with one worker on Redis, to be killed. It reports a JSON value a line: { start } when a
-// handler starts, { aborted } when its signal is aborted, { end } when it was blocked and ends, { ready } and { stopped } for itself.
+// handler starts, { aborted } when its signal is aborted, { end } when it ends and was blocked or got a batch, { ready } and
+// { stopped } for itself.
 import { writeSync } from 'node:fs'
 import type { Delivery } from '../../src/core/delivery.ts'
 import { RedisStreamLog } from '../../src/redis/redis-log.ts'
@@ -7,7 +8,7 @@ import { Worker } from '../../src/worker/worker.ts'
 import type { ChildOptions } from './child-process.ts'
 import { DEAD_AFTER_MS, effectsOf, GROUP } from './worker-lab.ts'
 
-const { url, stream, mode, attempts, concurrency } = JSON.parse(process.argv[2]!) as ChildOptions
+const { url, stream, mode, attempts, concurrency, batch } = JSON.parse(process.argv[2]!) as ChildOptions
 
 /** At once, since the process may be killed right after. */
 const report = (line: object) => void writeSync(1, `${JSON.stringify(line)}\n`)
@@ -37,6 +38,19 @@ const handlers: Record<ChildOptions['mode'], (delivery: Delivery) => Promise<voi
   },
 }
 
+const handler = (delivery: Delivery) => {
+  const { position, attempt } = delivery
+  report({ start: position, attempt })
+  return handlers[mode](delivery)
+}
+
+const batchHandler = async (deliveries: readonly Delivery[]) => {
+  const { length } = deliveries
+  for (const { position, attempt } of deliveries) report({ start: position, attempt, batch: length })
+  for (const delivery of deliveries) await handlers[mode](delivery)
+  for (const { position } of deliveries) report({ end: position })
+}
+
 const log = await RedisStreamLog.open({ url })
 const worker = new Worker(log, {
   stream,
@@ -45,11 +59,7 @@ const worker = new Worker(log, {
   order: mode === 'ordered' ? 'key' : 'process',
   retry: mode === 'ordered' ? { attempts, delayMs: 20, factor: 1 } : { attempts },
   concurrency,
-  handler: (delivery) => {
-    const { position, attempt } = delivery
-    report({ start: position, attempt })
-    return handlers[mode](delivery)
-  },
+  ...(batch === undefined ? { handler } : { batch: { size: batch, waitMs: 50 }, batchHandler }),
 })
 await worker.start()
 report({ ready: true })
