@@ -82,7 +82,11 @@ class EventHubsSink implements Sink {
   async write(events: readonly SinkEvent[], signal: AbortSignal): Promise<BatchFaults> {
     const client = this.#client
     if (!client) throw new EventHubsError('SINK_UNAVAILABLE', 'the sink for Event Hubs is not connected')
-    return new Writing({ client, failures: this.#failures, sent: this.#sent, signal }).run(events)
+    const [failures, remembered] = [this.#failures, this.#sent]
+    const has = (event: SinkEvent) => remembered.has(event)
+    return remembered.during(signal, (sent) =>
+      new Writing({ client, failures, has, sent, signal }).run(events),
+    )
   }
 
   async close(): Promise<void> {

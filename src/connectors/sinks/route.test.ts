@@ -84,6 +84,23 @@ test('where one of them is away, so is the whole, once the others have ended', a
   expect(ended).toBe(true)
 })
 
+test('what one of them has is not given to it again when another one was away', async () => {
+  const [users, away] = [new Kept(), new Kept()]
+  const batch = events('a', 'user', 'a', 'user')
+  users.answer = async (given) =>
+    given.map(({ event }) => (event.data === 3 ? new Error('three') : undefined))
+  away.answer = () => Promise.reject(new SinkError('SINK_UNAVAILABLE', 'away'))
+  const sink = routeSink({ a: away, user: users })
+  await failureOf(async () => sink.write(batch, signal))
+  away.answer = async () => {}
+  const again = batch.map((one) => ({ ...one, redelivered: true }))
+  expect((await sink.write(again, signal))?.[3]).toMatchObject({ message: 'three' })
+  expect([users.data, away.data]).toEqual([
+    [1, 3, 3],
+    [0, 2, 0, 2],
+  ])
+})
+
 test('what is no sink is refused where it is declared', () => {
   expect(() => routeSink({ a: {} as Sink, b: new Kept() })).toThrow(/a: must be a sink/)
   expect(() => routeSink({})).toThrow(/at least one/)

@@ -3,11 +3,12 @@ import { faultsOf, type BatchFaults } from '../../core/delivery.ts'
 import { InvalidError, type Issue } from '../../core/errors.ts'
 import { Router } from '../../core/router.ts'
 import type { Sink, SinkContext, SinkEvent } from '../../core/sink.ts'
+import { SentEvents } from './sent-events.ts'
 
 /**
  * Several sinks as one: each event goes to that of the type or pattern that fits it best (`*` is one token between dots,
- * `>` the rest). One that fits none becomes a dead letter. All of them have to be there; where one is not, what the
- * others were given can come to them again.
+ * `>` the rest). One that fits none becomes a dead letter. All of them have to be there: where one is not, the batch waits
+ * for it, and the others are not given again what they have of it, unless the process ends.
  *
  * @throws InvalidError `CONFIGURATION_INVALID` for wrong patterns, and for what is no sink
  *
@@ -35,6 +36,8 @@ class RouteSink implements Sink {
   readonly wantsJson: boolean
   readonly #router: Router<Sink>
   readonly #sinks: ReadonlySet<Sink>
+  /** What its sink has, of a write that failed by another one. */
+  readonly #sent = new SentEvents()
 
   constructor(sinks: Readonly<Record<string, Sink>>) {
     this.#router = new Router(Object.entries(sinks))
@@ -49,12 +52,15 @@ class RouteSink implements Sink {
 
   async write(events: readonly SinkEvent[], signal: AbortSignal): Promise<BatchFaults> {
     const faults: (Error | undefined)[] = []
-    const shares = this.#divide(events, faults)
-    const writing = [...shares].map(async ([sink, { events, places }]) => {
-      const found = faultsOf(await sink.write(events, signal))
-      for (const [index, place] of places.entries()) if (found[index]) faults[place] = found[index]
+    await this.#sent.during(signal, async (sent) => {
+      const writing = [...this.#divide(events, faults)].map(async ([sink, { events, places }]) => {
+        const found = faultsOf(await sink.write(events, signal))
+        for (const [index, place] of places.entries())
+          if (found[index]) faults[place] = found[index]
+          else sent.push(events[index]!)
+      })
+      await whole(writing)
     })
-    await whole(writing)
     return faults
   }
 
@@ -65,6 +71,7 @@ class RouteSink implements Sink {
   #divide(events: readonly SinkEvent[], faults: (Error | undefined)[]): Map<Sink, Share> {
     const shares = new Map<Sink, Share>()
     for (const [place, event] of events.entries()) {
+      if (this.#sent.has(event)) continue
       const sink = this.#router.find(event.event.type)
       if (!sink) {
         faults[place] = new MessageProcessingError(

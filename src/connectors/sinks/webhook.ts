@@ -4,7 +4,7 @@ import { Agent, request } from 'undici'
 import { ConfigurationError, MessageProcessingError, SinkError } from '../../core/connector-errors.ts'
 import type { BatchFaults } from '../../core/delivery.ts'
 import { collectIssues, InvalidError, toError, type Issue } from '../../core/errors.ts'
-import { requireCounts } from '../../core/require-counts.ts'
+import { LONGEST_TIMER_MS, requireCounts } from '../../core/require-counts.ts'
 import type { Sink, SinkContext, SinkEvent } from '../../core/sink.ts'
 import { plainReason } from '../../core/tls-faults.ts'
 import { toCloudEventJson } from '../cloud-event.ts'
@@ -123,16 +123,12 @@ class WebhookSink implements Sink {
         faults[index] = error as Error
       }
     }
-    const taken: SinkEvent[] = []
-    try {
+    await this.#sent.during(signal, async (sent) => {
       for (const body of this.#bodies(written)) {
         await this.#post(body, signal)
-        taken.push(...body.events)
+        sent.push(...body.events)
       }
-    } catch (error) {
-      for (const event of taken) this.#sent.add(event)
-      throw error
-    }
+    })
     return faults
   }
 
@@ -233,7 +229,8 @@ function issuesOf(options: WebhookSinkOptions): Issue[] {
   if (mode !== undefined && mode !== 'batch' && mode !== 'single')
     issues.push({ path: 'mode', message: 'must be batch or single' })
   const resolved = { ...DEFAULTS, ...options }
-  collectIssues(issues, () => requireCounts('counts', resolved, ['maxBodyBytes', 'timeoutMs', 'concurrency']))
+  collectIssues(issues, () => requireCounts('counts', resolved, ['maxBodyBytes', 'concurrency']))
+  collectIssues(issues, () => requireCounts('times', resolved, ['timeoutMs'], LONGEST_TIMER_MS))
   collectIssues(issues, () => new AddressGuard(allowPrivate ?? false), 'allowPrivate')
   collectIssues(issues, () => ownHeaders(headers), 'headers')
   return issues

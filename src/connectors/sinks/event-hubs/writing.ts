@@ -3,15 +3,16 @@ import type { EventHubProducerClient } from '@azure/event-hubs'
 import { EventHubsError } from '../../../core/connector-errors.ts'
 import type { BatchFaults } from '../../../core/delivery.ts'
 import type { SinkEvent } from '../../../core/sink.ts'
-import type { SentEvents } from '../sent-events.ts'
 import type { EventHubsFailures } from './failures.ts'
 import { byKey, pack, type Packed, type Placed } from './packing.ts'
 
 export interface WritingOptions {
   client: EventHubProducerClient
   failures: EventHubsFailures
-  /** What Event Hubs has of a write that failed is noted there, so that it is not sent again when the rest comes again. */
-  sent: SentEvents
+  /** Whether Event Hubs has it of an earlier write. */
+  has(event: SinkEvent): boolean
+  /** What Event Hubs has is put there. */
+  sent: SinkEvent[]
   signal: AbortSignal
 }
 
@@ -23,8 +24,6 @@ export class Writing {
   readonly #options: WritingOptions
   readonly #faults: (Error | undefined)[] = []
   readonly #errors: Error[] = []
-  /** Event Hubs has them. */
-  readonly #arrived: Placed[] = []
 
   constructor(options: WritingOptions) {
     this.#options = options
@@ -33,13 +32,13 @@ export class Writing {
   }
 
   /**
-   * What was sent when one of the batches fails is remembered; what is behind it in its key is not sent.
+   * What is behind a batch that fails in its key is not sent.
    *
    * @throws EventHubsError when every send that was under way has its answer
    */
   async run(events: readonly SinkEvent[]): Promise<BatchFaults> {
-    const { sent, signal } = this.#options
-    const open = events.map((event, index) => ({ event, index })).filter(({ event }) => !sent.has(event))
+    const { has, signal } = this.#options
+    const open = events.map((event, index) => ({ event, index })).filter(({ event }) => !has(event))
     await sideBySide(
       Array.from(
         byKey(open),
@@ -48,7 +47,6 @@ export class Writing {
             this.#sendGroup(key, group),
       ),
     )
-    if (signal.aborted || this.#errors.length > 0) for (const { event } of this.#arrived) sent.add(event)
     signal.throwIfAborted()
     if (this.#errors.length > 0) throw gravest(this.#errors)
     return events.map((_, index) => this.#faults[index])
@@ -77,11 +75,11 @@ export class Writing {
 
   /** Whether what is behind it may be sent. */
   async #send({ batch, events }: Packed): Promise<boolean> {
-    const { client, failures, signal } = this.#options
+    const { client, failures, sent, signal } = this.#options
     if (this.#isOver) return false
     try {
       await client.sendBatch(batch, { abortSignal: signal })
-      for (const one of events) this.#arrived.push(one)
+      for (const { event } of events) sent.push(event)
       return true
     } catch (thrown) {
       const error = events.length === 1 ? failures.ofEvent(thrown) : failures.ofSend(thrown)
