@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
+import { LONGEST_TIMER_MS } from '../core/require-counts.ts'
 
 /**
  * How the text of a variable becomes a value. What a schema accepts stands in its description: that is what a mistake
@@ -44,9 +45,6 @@ export const wholeNumber = (min: number, max: number, unit = '') =>
     .transform(Number)
     .pipe(z.number().min(min).max(max))
     .describe(`a whole number${unit && ` of ${unit}`} from ${min} to ${max}`)
-
-/** The longest delay that a timer of Node takes; past it a timer fires at once. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 export const milliseconds = (min = 1) => wholeNumber(min, LONGEST_TIMER_MS, 'milliseconds')
 

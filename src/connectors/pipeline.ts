@@ -2,7 +2,7 @@ import type { Middleware } from '../core/delivery.ts'
 import { collectIssues, InvalidError, type Issue } from '../core/errors.ts'
 import { checkName } from '../core/names.ts'
 import { checkFunctions, type PublishMiddleware } from '../core/pipeline.ts'
-import { requireCounts } from '../core/require-counts.ts'
+import { LONGEST_TIMER_MS, requireCounts } from '../core/require-counts.ts'
 import type { Sink } from '../core/sink.ts'
 import type { Source } from '../core/source.ts'
 import type { StreamDeclaration } from '../core/stream.ts'
@@ -109,7 +109,8 @@ function toSink(name: string, options: SinkPipelineOptions, issues: Issue[]): Si
   if (new Set(streams).size < streams.length) issues.push({ path: 'from', message: 'names a stream twice' })
   for (const stream of streams) collectIssues(issues, () => checkName('stream name', stream), 'from')
   collectIssues(issues, () => checkName('group name', group), 'group')
-  checkCounts(options, ['concurrency', 'writeTimeoutMs', 'retryDelayMs'], issues)
+  checkCounts(options, ['concurrency'], issues)
+  checkCounts(options, ['writeTimeoutMs', 'retryDelayMs'], issues, LONGEST_TIMER_MS)
   return { ...options, name, kind: 'sink', streams, group }
 }
 
@@ -122,7 +123,7 @@ function toStream(name: string, options: SourcePipelineOptions, issues: Issue[])
         'must be a sink, which has a method write; or else from must be a source, which has a method read',
     })
   else collectIssues(issues, () => checkName('stream name', nameOf(to)), 'to')
-  checkCounts(options, ['retryDelayMs'], issues)
+  checkCounts(options, ['retryDelayMs'], issues, LONGEST_TIMER_MS)
   return { ...options, name, kind: 'source', stream: nameOf(to) }
 }
 
@@ -130,9 +131,10 @@ function checkCounts<Name extends string>(
   options: { readonly [N in Name]?: number },
   names: readonly Name[],
   issues: Issue[],
+  most?: number,
 ): void {
   const given = names.filter((name) => options[name] !== undefined)
-  collectIssues(issues, () => requireCounts('counts', options as Record<Name, number>, given))
+  collectIssues(issues, () => requireCounts('counts', options as Record<Name, number>, given, most))
 }
 
 /** No compiler looks at a pipeline in JavaScript. */

@@ -47,9 +47,10 @@ export class SinkLink {
     this.#log = options.context.log
   }
 
-  /** What can be connected is not believed before it has been written to again. */
+  /** What can be connected is not believed before it has been written to again; what wants to be left alone takes nothing. */
   get state(): LinkState {
-    return this.#state === 'connected' && this.#inDoubt ? 'unavailable' : this.#state
+    const takesNothing = this.#inDoubt || performance.now() < this.#busyUntil
+    return this.#state === 'connected' && takesNothing ? 'unavailable' : this.#state
   }
 
   /** Begins to connect, once; failures are tried again, in the background. */
@@ -85,8 +86,9 @@ export class SinkLink {
     if (this.#state !== 'connected') return
     this.#isTried = false
     if (this.#isHopeless(error)) return
-    const { retryAfterMs } = error as Partial<SinkError>
-    const delayMs = retryAfterMs ?? this.#delayMs()
+    const { retryAfterMs = 0 } = error as Partial<SinkError>
+    // One that says "at once", by a date that is over or a clock that is wrong, would be asked a thousand times a second.
+    const delayMs = Math.max(retryAfterMs, this.#delayMs())
     if (error instanceof SinkError && error.code === 'SINK_THROTTLED') {
       // It is there, and says when.
       this.#busyUntil = Math.max(this.#busyUntil, performance.now() + delayMs)

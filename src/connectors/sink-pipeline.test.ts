@@ -49,9 +49,9 @@ class ScriptedSink implements Sink {
   }
 }
 
-function run(to: Sink, options: Partial<SinkPipelineOptions> = {}): SinkPipeline {
+function run(to: Sink, options: Partial<SinkPipelineOptions> = {}, log = noLog): SinkPipeline {
   const declared = pipeline('test', { from: lab.stream, to, retryDelayMs: 10, deadAfterMs: 600, ...options })
-  const one = new SinkPipeline(declared as SinkPipelineDeclaration, { streams: lab.log, log: noLog })
+  const one = new SinkPipeline(declared as SinkPipelineDeclaration, { streams: lab.log, log })
   runs.push(one)
   return one
 }
@@ -141,6 +141,26 @@ test('while a sink is in doubt, one write tries it out, and the pipeline says so
   expect(pipe.status.state).toBe('running')
 })
 
+test.each(['SINK_THROTTLED', 'SINK_UNAVAILABLE'] as const)(
+  'one that wants to be asked again at once (%s) is asked with longer and longer pauses, and few lines in the log',
+  async (code) => {
+    await lab.publish(3)
+    const sink = new ScriptedSink()
+    const times: number[] = []
+    sink.onWrite = async () => {
+      times.push(performance.now())
+      if (times.length < 4) throw new SinkError(code, 'busy', { retryAfterMs: 0 })
+    }
+    const warnings: string[] = []
+    const log = { ...noLog, warn: (_: object, message: string) => void warnings.push(message) }
+    await run(sink, { retryDelayMs: 60_000 }, log).start()
+    await until('all', () => sink.written.length === 3)
+    const pauses = times.slice(1).map((time, index) => time - times[index]!)
+    for (const [index, pauseMs] of pauses.entries()) expect(pauseMs).toBeGreaterThanOrEqual(99 * 2 ** index)
+    expect(warnings).toEqual(['The sink is not available, trying on: busy'])
+  },
+)
+
 test('throttling waits for as long as the sink says, and connects no second time', async () => {
   await lab.publish(3)
   const sink = new ScriptedSink()
@@ -149,8 +169,11 @@ test('throttling waits for as long as the sink says, and connects no second time
     times.push(performance.now())
     if (times.length === 1) throw new SinkError('SINK_THROTTLED', 'slower', { retryAfterMs: 150 })
   }
-  await run(sink).start()
+  const pipe = run(sink)
+  await pipe.start()
+  await until('the wait is seen', () => pipe.status.state === 'retrying')
   await until('all', () => sink.written.length === 3)
+  expect(pipe.status.state).toBe('running')
   expect(times[1]! - times[0]!).toBeGreaterThanOrEqual(149)
   expect(sink.connects).toBe(1)
 })
@@ -416,6 +439,12 @@ test('a declaration tells every mistake', () => {
   expect(() => pipeline('', { from: ['a', 'a'], to: new ScriptedSink(), concurrency: 0, group: '' })).toThrow(
     expect.objectContaining({
       issues: ['name', 'from', 'group', 'concurrency'].map((path) => expect.objectContaining({ path })),
+    }),
+  )
+  const endless = { writeTimeoutMs: 2 ** 31, retryDelayMs: 2 ** 31 }
+  expect(() => pipeline('a', { from: 'a', to: new ScriptedSink(), ...endless })).toThrow(
+    expect.objectContaining({
+      issues: ['writeTimeoutMs', 'retryDelayMs'].map((path) => expect.objectContaining({ path })),
     }),
   )
   expect(() => pipeline('a', { from: 'a', to: 'b' } as never)).toThrow(/must be a sink/)

@@ -83,6 +83,29 @@ test('it goes on at its cursor, and what was published before that was remembere
   expect(pipe.status.lastError?.message).toBe('not saved')
 })
 
+test('an item that comes again as another event is told, and nothing is passed over', async () => {
+  const never: Cursors = {
+    ...cursors,
+    save: async () => {
+      throw new Error('not saved')
+    },
+  }
+  const before = run(countsToTen(), {}, never)
+  await before.start()
+  await until('two', async () => (await numbers()).length === 2)
+  await before.stop(1_000)
+  const pipe = run(countsToTen(), { middleware: [(event) => ({ ...event, type: 'other' })] })
+  await pipe.start()
+  await until('the conflict', () => pipe.status.state === 'retrying')
+  const { error, message } = pipe.status.lastError!
+  expect(error).toBe('IDEMPOTENCY_CONFLICT')
+  expect(message).toMatch(
+    /^what is read again was published before as another event: its options or its middleware/,
+  )
+  expect(await numbers()).toEqual([0, 1])
+  expect(saved.get('test')).toBeUndefined()
+})
+
 test('a source that fails is read again from the last cursor; a stop and a start go on there', async () => {
   const starts: unknown[] = []
   let left = 3

@@ -160,7 +160,7 @@ export class SourcePipeline implements PipelineRun {
     if (prepared.length === 0) return
     const results = await this.#publisher.write(stream, prepared)
     const failure = results.find((result) => typeof result !== 'string')
-    if (failure && failure.code !== 'EVENT_FILTERED') throw failure
+    if (failure && failure.code !== 'EVENT_FILTERED') throw explained(failure)
     this.#written += prepared.length
     this.#lastWriteAt = Date.now()
     this.#surroundings.observer?.published(name, prepared.length)
@@ -198,6 +198,16 @@ export class SourcePipeline implements PipelineRun {
     const [result] = await streams.append(streams.deadLetterStream(stream), [entry])
     if (typeof result !== 'string') throw result
   }
+}
+
+/** Nobody chose the key of an item, so advice about keys would help nobody. */
+function explained(failure: MillraceError): MillraceError {
+  if (failure.code !== 'IDEMPOTENCY_CONFLICT') return failure
+  const message =
+    'what is read again was published before as another event: its options or its middleware have changed since, or ' +
+    'another instance reads the same and numbers it otherwise; it goes on when the id is forgotten (idempotencyTtlMs), ' +
+    `and the item is there twice then (${failure.message})`
+  return new MillraceError(failure.code, message, { cause: failure })
 }
 
 const unreadable = (reason: string): MillraceError => new MillraceError('EVENT_UNDECODABLE', reason)

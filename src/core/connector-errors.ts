@@ -33,7 +33,10 @@ export class MessageProcessingError extends ConnectorError {
 export type SinkErrorCode = Extract<ErrorCode, 'SINK_UNAVAILABLE' | 'SINK_THROTTLED' | 'SINK_REFUSED'>
 
 export interface SinkErrorOptions extends ErrorOptions {
-  /** When the sink wants to be asked again, in ms from now; with `SINK_THROTTLED` and `SINK_UNAVAILABLE`. */
+  /**
+   * When the sink wants to be asked again, in ms from now; with `SINK_THROTTLED` and `SINK_UNAVAILABLE`. The pauses between
+   * failures in a row get longer all the same.
+   */
   retryAfterMs?: number
 }
 

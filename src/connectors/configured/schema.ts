@@ -1,15 +1,13 @@
 import { z } from 'zod'
+import { LONGEST_TIMER_MS } from '../../core/require-counts.ts'
 import type { Sink } from '../../core/sink.ts'
 import type { Source } from '../../core/source.ts'
 import { step } from './steps.ts'
 
-/** The longest delay that a timer of Node takes. */
-const MAX_MS = 2 ** 31 - 1
-
 const name = z.string().min(1)
 const count = z.int().min(1)
-const ms = z.int().min(1).max(MAX_MS)
-const limit = z.number().min(0).max(MAX_MS)
+const ms = z.int().min(1).max(LONGEST_TIMER_MS)
+const limit = z.number().min(0).max(LONGEST_TIMER_MS)
 
 /** The names, units and defaults are those of `pipeline`. */
 const common = {

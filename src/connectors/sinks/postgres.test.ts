@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto'
+import { Client } from 'pg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { useSinkRuns } from '../../../test/support/sink-runs.ts'
 import { until } from '../../../test/support/until.ts'
@@ -216,6 +218,66 @@ describe('a table that is not as it should be is told at once, and nothing is a 
     await until('the others', async () => (await numbers()).length === 2)
     expect(await lab.letters()).toEqual([])
   })
+})
+
+test('a ledger that was dropped is made anew by a restart, and no row is lost or a dead letter', async () => {
+  await lab.publish(1)
+  const pipe = await run()
+  await until('a row', () => pipe.status.written === 1)
+  await ask('DROP TABLE millrace_sink_ledger')
+  await lab.publish(1, () => ['type', 't', 'data', '1'])
+  await until('the refusal', () => pipe.status.state === 'failed')
+  expect(pipe.status.lastError?.message).toContain('"millrace_sink_ledger" does not exist')
+  await pipe.restart(1_000)
+  await until('the other', () => pipe.status.written === 2)
+  expect([await numbers(), await lab.letters()]).toEqual([[0, 1], []])
+})
+
+test('a user who may make no tables writes, once the ledger is there', async () => {
+  const user = `writer_${randomBytes(4).toString('hex')}`
+  await ask(`CREATE ROLE ${user} LOGIN PASSWORD 'x'`)
+  await ask(`GRANT INSERT ON facts TO ${user}`)
+  const own = Object.assign(new URL(url), { username: user, password: 'x' }).href
+  await lab.publish(1)
+  const pipe = await run({ url: own })
+  await until('the refusal', () => pipe.status.state === 'failed')
+  expect(pipe.status.lastError?.message).toContain('permission denied for schema public')
+  const owner = await run()
+  await until('the ledger', () => owner.status.written === 1)
+  await owner.stop(2_000)
+  await ask(`GRANT SELECT, INSERT, DELETE ON millrace_sink_ledger TO ${user}`)
+  await pipe.restart(1_000)
+  await lab.publish(1, () => ['type', 't', 'data', '1'])
+  await until('the rows', async () => (await numbers()).length === 2)
+  expect(await lab.letters()).toEqual([])
+})
+
+test('a password that was changed is tried on with, until it is right again', async () => {
+  const user = `writer_${randomBytes(4).toString('hex')}`
+  await ask(`CREATE ROLE ${user} LOGIN SUPERUSER PASSWORD 'new'`)
+  await lab.publish(1)
+  const pipe = await run({ url: Object.assign(new URL(url), { username: user, password: 'old' }).href })
+  await until('the refusal', () => pipe.status.state === 'retrying')
+  expect(pipe.status.lastError?.message).toContain('password authentication failed')
+  await ask(`ALTER ROLE ${user} PASSWORD 'old'`)
+  await until('the row', async () => (await numbers()).length === 1)
+})
+
+test('a table that is locked for longer than a write may take gets each row once, when it is free', async () => {
+  await ask('ALTER TABLE facts DROP CONSTRAINT facts_n_key')
+  await lab.publish(1)
+  const pipe = await run({}, { writeTimeoutMs: 200 })
+  await until('a row', () => pipe.status.written === 1)
+  const other = new Client(url)
+  await other.connect()
+  await other.query('BEGIN; LOCK TABLE facts IN ACCESS EXCLUSIVE MODE')
+  await lab.publish(10, (n) => ['type', 't', 'data', String(n + 1)])
+  await until('the timeout', () => pipe.status.state === 'retrying')
+  expect(pipe.status.lastError?.message).toBe('a write took longer than 200 ms')
+  await other.query('COMMIT')
+  await other.end()
+  await until('the others', () => pipe.status.written === 11)
+  expect([await numbers(), await lab.letters()]).toEqual([upTo(11), []])
 })
 
 test('a database that is away is waited for', async () => {

@@ -353,5 +353,8 @@ test('every mistake is told where it is declared, and no secret', () => {
       message: expect.not.stringContaining('canary'),
     }),
   )
+  expect(() => webhookSink({ url: 'https://example.com', timeoutMs: 2 ** 31 })).toThrow(
+    /from 1 to 2147483647/,
+  )
   expect(() => webhookSink({ url: 'https://u:p@example.com' })).toThrow(/no password/)
 })

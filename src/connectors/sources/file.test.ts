@@ -2,6 +2,8 @@ import {
   appendFileSync,
   copyFileSync,
   mkdtempSync,
+  readdirSync,
+  readlinkSync,
   renameSync,
   rmSync,
   statSync,
@@ -12,7 +14,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { until } from '../../../test/support/until.ts'
 import { Lab } from '../../../test/support/worker-lab.ts'
 import { decodeEntry } from '../../core/codec.ts'
@@ -24,6 +26,7 @@ import { MemoryStreamLog } from '../../testing/memory-log.ts'
 import { configuredPipelines } from '../configured/configured-pipelines.ts'
 import { pipeline, type SourcePipelineDeclaration } from '../pipeline.ts'
 import { SourcePipeline } from '../source-pipeline.ts'
+import { decodeCursor } from './file/cursor.ts'
 import { fileSource, type FileSourceOptions } from './file.ts'
 
 let lab: Lab
@@ -78,6 +81,20 @@ const seen = (...wanted: unknown[]) =>
   until(JSON.stringify(wanted), async () => JSON.stringify(await data()) === JSON.stringify(wanted))
 const lines = (...values: unknown[]) => values.map((value) => `${JSON.stringify(value)}\n`).join('')
 const add = (...values: unknown[]) => appendFileSync(path, lines(...values))
+/** So many files were begun, and of the last one nothing was read. */
+const begun = (count: number) =>
+  until('an empty file', () => {
+    const cursor = decodeCursor(saved.get('test'))
+    return cursor.begun === count && cursor.places.at(-1)?.offset === 0
+  })
+const isOpen = (file: string): boolean =>
+  readdirSync('/proc/self/fd').some((number) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${number}`) === file
+    } catch {
+      return false // The one that lists them.
+    }
+  })
 
 describe('JSON lines', () => {
   test('each line is an event, with the parts of it that the options name', async () => {
@@ -253,6 +270,24 @@ test('CloudEvents keep their identity', async () => {
   expect(await letters()).toMatchObject([[expect.stringContaining('id: must be a text'), expect.any(String)]])
 })
 
+test.each([true, false])(
+  'a directory is told, since nobody writes lines to it (follow: %s)',
+  async (follows) => {
+    const run = await start({ path: folder, follow: follows })
+    await until('the refusal', () => run.status.state === 'failed')
+    expect(run.status.lastError?.message).toBe(
+      `${folder} is a directory: name the files in it, such as ${join(folder, '*.log')}`,
+    )
+  },
+)
+
+test('the cursor of another source is told', async () => {
+  saved.set('test', '{"page":7}')
+  const run = await start()
+  await until('the refusal', () => run.status.state === 'failed')
+  expect(run.status.lastError?.message).toMatch(/^the cursor of this pipeline is not one of files: give/)
+})
+
 describe('following', () => {
   test('waits for the file, and for the end of a line', async () => {
     await follow()
@@ -262,6 +297,64 @@ describe('following', () => {
     await new Promise((resolve) => setTimeout(resolve, 50))
     appendFileSync(path, '2}\n')
     await seen(1, { half: 2 })
+    expect(await letters()).toEqual([])
+  })
+
+  test('it runs, though there is nothing new, from its start and after a failure', async () => {
+    add(1)
+    const before = await follow()
+    await seen(1)
+    await before.stop(1_000)
+    const run = await follow()
+    await until('the start', () => run.status.state === 'running')
+    const aside = `${folder}-aside`
+    renameSync(folder, aside)
+    writeFileSync(folder, 'no directory')
+    await until('the failure', () => run.status.state === 'retrying')
+    rmSync(folder)
+    renameSync(aside, folder)
+    await until('the end of it', () => run.status.state === 'running')
+    expect(await data()).toEqual([1])
+  })
+
+  test('it runs while there is no file yet', async () => {
+    const run = await follow()
+    await until('the start', () => run.status.state === 'running')
+    expect(run.status.lastError).toBeUndefined()
+  })
+
+  test('a file that is empty when it is found, or was cut, is read as soon as it has lines', async () => {
+    writeFileSync(path, '')
+    const run = await follow()
+    await begun(1)
+    add(1)
+    await seen(1)
+    truncateSync(path)
+    await begun(2)
+    add(2)
+    await seen(1, 2)
+    expect(run.status.state).toBe('running')
+  })
+
+  test('a file that rested is read on', async () => {
+    add(1)
+    await follow()
+    await seen(1)
+    const now = performance.now.bind(performance)
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => now() + 61_000)
+    await until('its end', () => !isOpen(path))
+    clock.mockRestore()
+    add(2)
+    await seen(1, 2)
+    expect(await letters()).toEqual([])
+  })
+
+  test('a file that is written anew with as many bytes is another one', async () => {
+    add('one')
+    await follow()
+    await seen('one')
+    writeFileSync(path, lines('two'))
+    await seen('one', 'two')
     expect(await letters()).toEqual([])
   })
 
@@ -432,6 +525,7 @@ test('every mistake in the options is told at once', () => {
     eventType: '',
     key: 'a..b',
     maxLineBytes: 0,
+    pollMs: 2 ** 31,
     csv: { delimiter: '""', columns: ['a', 'a'] },
   }
   expect(() => fileSource(wrong as never)).toThrow(
@@ -442,6 +536,7 @@ test('every mistake in the options is told at once', () => {
         'format',
         'follow',
         'maxLineBytes',
+        'pollMs',
         'eventType',
         'key',
         'csv',

@@ -1,6 +1,9 @@
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { ConfigurationError } from '../../core/connector-errors.ts'
 import { InvalidError, toError } from '../../core/errors.ts'
 import { pause } from '../../core/pause.ts'
+import type { Log } from '../../core/service.ts'
 import type { Source, SourceBatch, SourceContext, SourceItem } from '../../core/source.ts'
 import { decodeCursor, encodeCursor } from './file/cursor.ts'
 import { FileSet } from './file/file-set.ts'
@@ -30,7 +33,7 @@ const TURN = 10
  * - Files that are packed are not read. It is for tens of files, not for thousands.
  *
  * @throws InvalidError `CONFIGURATION_INVALID` with every mistake in the options; when it is read, `ConfigurationError` where
- *   there is no such file and it does not follow, or where the first line of a CSV names no fields
+ *   there is no such file and it does not follow, where it is a directory, or where the first line of a CSV names no fields
  *
  * @example
  * pipeline('readings', {
@@ -60,11 +63,11 @@ class FileSource implements Source {
     const { path, follow, maxLineBytes, pollMs } = this.#options
     const reading = { format: this.#format, maxBytes: maxLineBytes }
     const files = new FileSet(decodeCursor(cursor), new Listing(path), reading, log)
+    let isRead = false
     try {
       while (!signal.aborted) {
         if (await files.survey()) yield { items: [], cursor: encodeCursor(files.cursor) }
-        if (!follow && files.files.length === 0)
-          throw new ConfigurationError(`there is no file ${path}; set follow to wait for one`)
+        if (files.files.length === 0) await this.#missing(log, isRead)
         const round = this.#round(files)
         let isIdle = true
         for await (const batch of round) {
@@ -73,12 +76,27 @@ class FileSource implements Source {
           if (signal.aborted) return
         }
         if (!isIdle) continue
+        // Whoever watches the pipeline has to know that it works, also where nothing is new.
+        if (!isRead) yield { items: [], cursor: encodeCursor(files.cursor) }
+        isRead = true
         if (!follow && !files.mustLook && !files.isUndecided) return
         await pause(pollMs, signal)
       }
     } finally {
       await files.close()
     }
+  }
+
+  /** @throws ConfigurationError where nobody waits for a file, or where it would be in vain */
+  async #missing(log: Log, isKnown: boolean): Promise<void> {
+    const { path, follow } = this.#options
+    const found = await stat(path).catch(() => undefined)
+    if (found?.isDirectory())
+      throw new ConfigurationError(
+        `${path} is a directory: name the files in it, such as ${join(path, '*.log')}`,
+      )
+    if (!follow) throw new ConfigurationError(`there is no file ${path}; set follow to wait for one`)
+    if (!isKnown) log.info({ path }, `There is no file ${path} yet; it is waited for`)
   }
 
   /** A turn of each file. One that can't be read keeps no other from being read. */

@@ -7,8 +7,8 @@ import { isRefusedValue, sqlStateOf } from '../database-errors.ts'
  */
 export type TableFault = 'refused' | 'misplaced' | 'away'
 
-/** A syntax error or a name that is not there (42), a schema or a database that is not (3F, 3D), a login (28). */
-const MISPLACED: ReadonlySet<string> = new Set(['42', '3F', '3D', '28'])
+/** A syntax error or a name that is not there (42), a schema or a database that is not (3F, 3D). Passwords come right. */
+const MISPLACED: ReadonlySet<string> = new Set(['42', '3F', '3D'])
 /** A value of a type that the column does not take, found while planning; a row of JSON that makes none. */
 const REFUSED: ReadonlySet<string> = new Set(['42804', '42846'])
 /**

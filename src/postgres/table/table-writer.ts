@@ -1,9 +1,8 @@
 import { Database } from '../database.ts'
 import { isConflict } from '../database-errors.ts'
 import { deleteOld } from '../delete-old.ts'
-import { migrate } from '../migrations.ts'
-import { sinkLedger } from '../migrations/sink-ledger.ts'
 import type { TlsSource } from '../../core/tls.ts'
+import { ensureLedger } from './ledger.ts'
 import { writeStatement, type TableShape } from './statement.ts'
 
 export interface TableWriterOptions extends TableShape {
@@ -54,7 +53,7 @@ export class TableWriter {
    * @throws MillraceError `DATABASE_UNAVAILABLE`, with what PostgreSQL said as its cause
    */
   async open(): Promise<void> {
-    await migrate(this.#database, [sinkLedger])
+    await ensureLedger(this.#database)
     await this.#database.query(`EXPLAIN ${this.#statement}`, [this.#options.ledger, [], '[]'])
   }
 

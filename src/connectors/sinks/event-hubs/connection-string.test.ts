@@ -89,6 +89,10 @@ describe('options', () => {
     [{}, [': must have either', 'eventHub: must be the name']],
     [{ connectionString: REMOTE, fullyQualifiedNamespace: 'a.b', eventHub: 'x' }, [': must have either']],
     [{ connectionString: REMOTE }, ['eventHub: must be the name']],
+    [
+      { connectionString: `${REMOTE};EntityPath=a`, sendTimeoutMs: 2 ** 31 },
+      ['sendTimeoutMs: must be a whole number from 1 to'],
+    ],
     [{ connectionString: `${REMOTE};EntityPath=a`, eventHub: 'b' }, ['eventHub: is another one']],
     [
       { fullyQualifiedNamespace: 'https://a.b/', eventHub: 'a/b', credential: {}, sendTimeoutMs: 0 },

@@ -1,5 +1,5 @@
 import { collectIssues, InvalidError, type Issue } from '../../../core/errors.ts'
-import { requireCounts } from '../../../core/require-counts.ts'
+import { LONGEST_TIMER_MS, requireCounts } from '../../../core/require-counts.ts'
 import { checkEventHubsConnection, readEventHubsConnection } from './connection-string.ts'
 
 /** Gives tokens of Microsoft Entra; every credential of `@azure/identity` is one. */
@@ -62,9 +62,8 @@ export function resolveEventHubs(options: EventHubsSinkOptions): ResolvedEventHu
   const said = connectionString === undefined ? undefined : readEventHubsConnection(String(connectionString))
   const eventHub = options.eventHub ?? said?.eventHub
   issues.push(...hubIssues(eventHub, said?.eventHub))
-  collectIssues(issues, () =>
-    requireCounts('', { sendTimeoutMs, concurrency }, ['sendTimeoutMs', 'concurrency']),
-  )
+  collectIssues(issues, () => requireCounts('', { sendTimeoutMs }, ['sendTimeoutMs'], LONGEST_TIMER_MS))
+  collectIssues(issues, () => requireCounts('', { concurrency }, ['concurrency']))
   if (issues.length > 0)
     throw new InvalidError('CONFIGURATION_INVALID', 'the sink for Event Hubs can not be used', issues)
   const target = said === undefined ? { namespace: namespace!, credential } : { connectionString: said.text }

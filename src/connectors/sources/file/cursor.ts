@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { ConfigurationError } from '../../../core/connector-errors.ts'
 import type { Print } from './prints.ts'
 
 /** How far a file was read. */
@@ -41,7 +42,14 @@ export const START: FileCursor = { begun: 0, since: 0, places: [] }
 
 export const encodeCursor = (cursor: FileCursor): string => JSON.stringify(cursor)
 
-/** @throws where it is none of ours: another source had the name of the pipeline before */
+/** @throws ConfigurationError where it is none of ours: another source had the name of the pipeline before */
 export function decodeCursor(text: string | undefined): FileCursor {
-  return text === undefined ? START : schema.parse(JSON.parse(text))
+  if (text === undefined) return START
+  try {
+    return schema.parse(JSON.parse(text))
+  } catch (cause) {
+    const message =
+      'the cursor of this pipeline is not one of files: give the pipeline a name that no other source had'
+    throw new ConfigurationError(message, [], { cause })
+  }
 }

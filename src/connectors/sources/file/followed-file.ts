@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { open, type FileHandle } from 'node:fs/promises'
+import { open, stat, type FileHandle } from 'node:fs/promises'
 import { ConfigurationError } from '../../../core/connector-errors.ts'
 import type { Place } from './cursor.ts'
 import type { Decoded, Format } from './formats.ts'
@@ -39,8 +39,8 @@ export class FollowedFile {
   #print: RunningPrint | undefined
   #columns: readonly string[] = []
   #size = 0
-  /** At which size it was found to hold what was read of it. */
-  #checkedSize: number | undefined
+  /** At which size, and written to when, it was found to hold what was read of it. */
+  #checked: { readonly size: number; readonly modifiedMs: number } | undefined
   #modifiedMs = 0
   #changedAt = performance.now()
 
@@ -68,7 +68,7 @@ export class FollowedFile {
 
   /** As far as it was ever seen. */
   get isReadToEnd(): boolean {
-    return this.#checkedSize === this.#place.offset
+    return this.#checked?.size === this.#place.offset
   }
 
   /** When it was last written to, as far as is known. */
@@ -86,7 +86,7 @@ export class FollowedFile {
     if (file !== this.#place.file) {
       await this.close()
       this.#place = { ...this.#place, file }
-      this.#checkedSize = undefined
+      this.#checked = undefined
     }
     this.#path = path
     this.#isWanted = kind === 'wanted'
@@ -103,19 +103,19 @@ export class FollowedFile {
 
   /** Whether it holds what was read of it; not where it was cut, or written anew. */
   async isIntact(): Promise<boolean> {
-    if (this.#size === this.#checkedSize) return true
+    if (this.#isAsChecked) return true
+    const seen = { size: this.#size, modifiedMs: this.#modifiedMs }
     if (!(await goesOn(await this.#open(), this.#place))) return false
-    this.#checkedSize = this.#size
+    this.#checked = seen
     return true
   }
 
-  /** Whether something was added that was not read. */
+  /** Whether something was added that was not read; or written in the place of what was, if only as much as that. */
   async hasMore(): Promise<boolean> {
-    if (this.#handle) {
-      const { size, mtimeMs } = await this.#handle.stat()
-      this.#noteSize(size, mtimeMs)
-    }
-    return this.#size !== this.#place.offset
+    // One that rests, or was empty so far, is not open; if another file has its name by now, opening it will tell.
+    const found = await (this.#handle?.stat() ?? stat(this.#path).catch(() => undefined))
+    if (found) this.#noteSize(found.size, found.mtimeMs)
+    return this.#size !== this.#place.offset || !this.#isAsChecked
   }
 
   /** The next lines; none where there are none for now. */
@@ -141,6 +141,10 @@ export class FollowedFile {
     const handle = this.#handle
     this.#handle = this.#reader = this.#print = undefined
     await handle?.close()
+  }
+
+  get #isAsChecked(): boolean {
+    return this.#checked?.size === this.#size && this.#checked.modifiedMs === this.#modifiedMs
   }
 
   #noteSize(size: number, modifiedMs: number): void {

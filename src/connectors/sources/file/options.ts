@@ -1,6 +1,6 @@
 import { collectIssues, type Issue } from '../../../core/errors.ts'
 import { checkName } from '../../../core/names.ts'
-import { requireCounts } from '../../../core/require-counts.ts'
+import { LONGEST_TIMER_MS, requireCounts } from '../../../core/require-counts.ts'
 import type { CsvOptions } from './csv.ts'
 import { hasGlobInDirectory } from './listing.ts'
 
@@ -37,7 +37,7 @@ export type FileSourceOptions =
 export const DEFAULTS = { follow: false, maxLineBytes: 1_048_576, batchSize: 500, pollMs: 250 }
 
 const FORMATS = ['jsonl', 'csv', 'cloudevents']
-const COUNTS = ['maxLineBytes', 'batchSize', 'pollMs'] as const
+const COUNTS = ['maxLineBytes', 'batchSize'] as const
 const PATHS = ['key', 'time', 'id'] as const
 
 /** Every mistake; no compiler looks at options in JavaScript or in a file. */
@@ -52,7 +52,9 @@ export function issuesOf(options: FileSourceOptions): Issue[] {
     issues.push({ path: 'format', message: `must be one of ${FORMATS.join(', ')}` })
   if (follow !== undefined && typeof follow !== 'boolean')
     issues.push({ path: 'follow', message: 'must be true or false' })
-  collectIssues(issues, () => requireCounts('counts', { ...DEFAULTS, ...options }, COUNTS))
+  const counts = { ...DEFAULTS, ...options }
+  collectIssues(issues, () => requireCounts('counts', counts, COUNTS))
+  collectIssues(issues, () => requireCounts('times', counts, ['pollMs'], LONGEST_TIMER_MS))
   issues.push(...partIssues(options as Partial<LineOptions> & { format: string }))
   const { csv } = options as { csv?: CsvOptions }
   if (csv !== undefined) issues.push(...csvIssues(csv, format))
