@@ -85,6 +85,7 @@ export const UNREACHED: readonly Excuse[] = [
       "src/bus/bus.ts runJobs: this.#run({ order: 'key', ...group, stream: grou…",
       `${POSTGRES}/app-migrations.ts`,
       `${POSTGRES}/once-per-request.ts`,
+      `${POSTGRES}/table/ledger.ts`,
       `${POSTGRES}/table/table-writer.ts`,
       `${POSTGRES}/database.ts runUntil: this.connect()`,
       `${POSTGRES}/database.ts runUntil: client.query<Row>(text, values)`,
