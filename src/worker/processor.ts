@@ -284,12 +284,12 @@ export class Processor implements Line {
     } catch (thrown) {
       return this.#batchFailed(jobs, thrown)
     }
-    for (const [index, job] of jobs.entries()) {
+    jobs.forEach((job, index) => {
       const fault = faults[index]
       // Where one of a key failed, those behind it went back with it: they come again, after it.
       if (!job.ending)
         this.#end(job, fault && !job.lost ? this.#settlements.failed(job, fault) : job.acknowledgement())
-    }
+    })
   }
 
   /** What ran into its time limit may still run: nothing of it is started anew beside it. */
