@@ -166,6 +166,7 @@ describe('what is refused', () => {
       400,
       'REQUEST_INVALID',
     ],
+    ['data in a header', () => binary('', '', { 'ce-data': '1' }), 400, 'REQUEST_INVALID'],
     ['no JSON', () => send('{', { 'content-type': STRUCTURED }), 400, 'BODY_INVALID'],
     [
       'JSON too deep',

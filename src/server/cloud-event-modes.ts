@@ -16,6 +16,7 @@ export interface CloudEventsBody {
 }
 
 const ATTRIBUTE = 'ce-'
+const OF_BODY: ReadonlySet<string> = new Set(['ce-data', 'ce-data_base64'])
 const WANTED = `${EVENT_TYPE}, ${BATCH_TYPE}, or any JSON or text with ce-* headers, in UTF-8`
 
 /**
@@ -79,9 +80,11 @@ async function binary(
   return { ...attributes, ...(typeOf(type)[0] !== 'application/json' && { datacontenttype: type }), data }
 }
 
-/** Those in the headers; what is no ASCII in them is percent-encoded. */
+/** Those in the headers; what is no ASCII in them is percent-encoded. Data are in the body. */
 function attributesOf(headers: Headers): Record<string, string> {
   const found = [...headers].filter(([name]) => name.startsWith(ATTRIBUTE))
+  for (const [name] of found)
+    if (OF_BODY.has(name)) throw wrongHeader(name, 'is no attribute: put the data into the body')
   return Object.fromEntries(
     found.map(([name, value]) => [name.slice(ATTRIBUTE.length), decoded(name, value)]),
   )
@@ -91,9 +94,9 @@ function decoded(name: string, value: string): string {
   try {
     return decodeURIComponent(value)
   } catch {
-    const message = 'is no UTF-8 in percent-encoding'
-    throw new HttpError('REQUEST_INVALID', `the header ${name} ${message}`, {
-      issues: [{ path: name, message }],
-    })
+    throw wrongHeader(name, 'is no UTF-8 in percent-encoding')
   }
 }
+
+const wrongHeader = (name: string, message: string) =>
+  new HttpError('REQUEST_INVALID', `the header ${name} ${message}`, { issues: [{ path: name, message }] })

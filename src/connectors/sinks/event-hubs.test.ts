@@ -47,6 +47,18 @@ test('an event is a message of the AMQP binding of CloudEvents, as a consumer of
   await sink.close()
 })
 
+test('the trace of an event goes on at its consumers', async () => {
+  const sink = await connectedSink(server)
+  const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
+  await sink.write([sinkEvent(3, { traceparent })], aliveSignal())
+  const [message] = await consumed(server, 1)
+  expect(message!.properties).toMatchObject({
+    'Diagnostic-Id': traceparent,
+    'cloudEvents:traceparent': traceparent,
+  })
+  await sink.close()
+})
+
 test('data arrive as they were published where they are at hand, numbers of whatever size', async () => {
   const sink = await connectedSink(server)
   const dataJson = '{"number":12345678901234567890,"rate":1.10}'
