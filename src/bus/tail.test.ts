@@ -7,7 +7,7 @@ import { tail } from './tail.ts'
 let server: TestServer
 let log: RedisStreamLog
 beforeEach(async () => {
-  server = await startTestRedis({ args: ['--appendonly', 'yes'] })
+  server = await startTestRedis({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] })
   log = await RedisStreamLog.open({ url: server.url })
 })
 afterEach(async () => {

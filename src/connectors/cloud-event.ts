@@ -97,7 +97,7 @@ export function attributesOf({ event, stream, position, part }: SinkEvent): Attr
     time: timeOf(event.time, position),
     datacontenttype: headers['datacontenttype'] || 'application/json',
   }
-  // A part of an object that is spread into it costs more than all of the above.
+  // Not by a spread, which costs more than all of the above.
   if (key) attributes.partitionkey = key
   return attributes
 }

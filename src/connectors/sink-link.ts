@@ -2,6 +2,7 @@ import { backoffMs } from '../core/backoff.ts'
 import { ConfigurationError, SinkError } from '../core/connector-errors.ts'
 import { toError } from '../core/errors.ts'
 import { pause } from '../core/pause.ts'
+import { LONGEST_TIMER_MS } from '../core/require-counts.ts'
 import type { Log } from '../core/service.ts'
 import type { Sink, SinkContext } from '../core/sink.ts'
 import { inTime } from './in-time.ts'
@@ -86,9 +87,7 @@ export class SinkLink {
     if (this.#state !== 'connected') return
     this.#isTried = false
     if (this.#isHopeless(error)) return
-    const { retryAfterMs = 0 } = error as Partial<SinkError>
-    // One that says "at once", by a date that is over or a clock that is wrong, would be asked a thousand times a second.
-    const delayMs = Math.max(retryAfterMs, this.#delayMs())
+    const delayMs = this.#delayAfter(error)
     if (error instanceof SinkError && error.code === 'SINK_THROTTLED') {
       // It is there, and says when.
       this.#busyUntil = Math.max(this.#busyUntil, performance.now() + delayMs)
@@ -140,6 +139,17 @@ export class SinkLink {
     if (this.#failures % LOGGED_EACH === 0)
       this.#log.warn({ error }, `The sink is not available, trying on: ${error.message}`)
     return false
+  }
+
+  /**
+   * As long as the sink says; but one that says "at once", by a date that is over or a clock that is wrong, would be asked a
+   * thousand times a second. Writes that were under way together are one failure.
+   */
+  #delayAfter(error: Error): number {
+    const { retryAfterMs = 0 } = error as Partial<SinkError>
+    const askedMs = Number.isNaN(retryAfterMs) ? 0 : Math.min(retryAfterMs, LONGEST_TIMER_MS)
+    const isNew = performance.now() >= this.#busyUntil
+    return isNew ? Math.max(askedMs, this.#delayMs()) : askedMs
   }
 
   #delayMs(): number {

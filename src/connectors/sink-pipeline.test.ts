@@ -161,6 +161,21 @@ test.each(['SINK_THROTTLED', 'SINK_UNAVAILABLE'] as const)(
   },
 )
 
+test('throttling of writes that were under way together counts as one', async () => {
+  await lab.publish(8)
+  const sink = Object.assign(new ScriptedSink(), { concurrency: 4 })
+  let writes = 0
+  sink.onWrite = async () => {
+    const isRefused = ++writes <= 12
+    await new Promise((resolve) => setImmediate(resolve))
+    if (isRefused) throw new SinkError('SINK_THROTTLED', 'slower', { retryAfterMs: 10 })
+  }
+  await run(sink, { retryDelayMs: 600_000, batch: { size: 2 } }).start()
+  // Twelve pauses that double would take minutes.
+  await until('all', () => sink.written.length === 8)
+  expect(writes).toBeGreaterThan(12)
+})
+
 test('throttling waits for as long as the sink says, and connects no second time', async () => {
   await lab.publish(3)
   const sink = new ScriptedSink()

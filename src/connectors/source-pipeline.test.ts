@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Lab } from '../../test/support/worker-lab.ts'
 import { until } from '../../test/support/until.ts'
 import { ConfigurationError } from '../core/connector-errors.ts'
+import { MillraceError } from '../core/errors.ts'
 import { FIRST_POSITION } from '../core/position.ts'
 import { noLog } from '../core/service.ts'
 import type { Cursors, Source, SourceBatch, SourceContext, SourceItem } from '../core/source.ts'
@@ -204,4 +205,26 @@ test('a source that can not work waits until it is mended and restarted', async 
   await pipe.restart(1_000)
   await until('the end', () => pipe.status.state === 'finished')
   expect(await numbers()).toEqual(TEN)
+})
+
+test('an item that middleware takes out hides no failure of those behind it', async () => {
+  const source: Source = {
+    async *read(): AsyncIterable<SourceBatch> {
+      yield { items: [item(0), item(1), item(2)], cursor: '3' }
+    },
+  }
+  const log = lab.log
+  const append = log.append.bind(log)
+  let isFull = true
+  log.append = async (stream, entries) => {
+    if (!isFull) return append(stream, entries)
+    isFull = false
+    return entries.map(() => new MillraceError('REDIS_REFUSED', 'no memory'))
+  }
+  const pipe = run(source, { middleware: [(event) => (event.data === 0 ? undefined : event)] })
+  await pipe.start()
+  await until('the end', () => pipe.status.state === 'finished')
+  expect(pipe.status.lastError?.error).toBe('REDIS_REFUSED')
+  expect(await numbers()).toEqual([1, 2])
+  expect([saved.get('test'), pipe.status.written]).toEqual(['3', 2])
 })

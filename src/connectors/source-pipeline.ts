@@ -159,11 +159,12 @@ export class SourcePipeline implements PipelineRun {
     }
     if (prepared.length === 0) return
     const results = await this.#publisher.write(stream, prepared)
-    const failure = results.find((result) => typeof result !== 'string')
-    if (failure && failure.code !== 'EVENT_FILTERED') throw explained(failure)
-    this.#written += prepared.length
+    for (const result of results)
+      if (typeof result !== 'string' && result.code !== 'EVENT_FILTERED') throw explained(result)
+    const published = results.filter((result) => typeof result === 'string').length
+    this.#written += published
     this.#lastWriteAt = Date.now()
-    this.#surroundings.observer?.published(name, prepared.length)
+    this.#surroundings.observer?.published(name, published)
   }
 
   /** What is to be written of an item; undefined where it was buried. */
@@ -196,7 +197,7 @@ export class SourcePipeline implements PipelineRun {
     ]
     const entry = { fields, idempotencyKey: `${name}:${id}` }
     const [result] = await streams.append(streams.deadLetterStream(stream), [entry])
-    if (typeof result !== 'string') throw result
+    if (typeof result !== 'string') throw explained(result!)
   }
 }
 

@@ -269,11 +269,14 @@ describe('data as they are written', () => {
   ])('are at hand, letter by letter: %s', (_, fields) => expect(writtenJson(decode(...fields))).toBe(big))
 
   test.each([
-    ['of several lines', ['type', 't', 'data', '{"a":\n1}']],
-    ['of several lines, by returns', ['type', 't', 'data', '[1,\r2]']],
     ['that are a text', ['type', 't', 'data', '12', 'datacontenttype', 'text/plain']],
     ['that are all fields', ['city', 'Bonn']],
   ])('are not, for data %s', (_, fields) => expect(writtenJson(decode(...fields))).toBeUndefined())
+
+  test('of several lines are on one', () => {
+    const json = '{"a":\n  12345678901234567890,\r\n"b": "\\n"}'
+    expect(writtenJson(decode('type', 't', 'data', json))).toBe('{"a":   12345678901234567890,  "b": "\\n"}')
+  })
 
   test('are not, for an event that was made anew', () => {
     const event = decode('type', 't', 'data', big)

@@ -190,13 +190,14 @@ export const writtenData = (event: Event): unknown =>
   DecodedEvent.isDecoded(event) ? event.written : event.data
 
 /**
- * The data as JSON, letter by letter as they stand in the entry, on one line: whole numbers of any size are what they were.
- * Undefined where they are no JSON there or have several lines, and for an event that was not decoded. Whoever gave the
- * event to somebody else meanwhile can't know whether its data are still the same.
+ * The data as JSON, letter by letter as they stand in the entry, but on one line: whole numbers of any size are what they
+ * were. Undefined where they are no JSON there, and for an event that was not decoded. Whoever gave the event to somebody
+ * else meanwhile can't know whether its data are still the same.
  */
 export function writtenJson(event: Event): string | undefined {
   const json = DecodedEvent.isDecoded(event) ? event.json : undefined
-  return json === undefined || json.includes('\n') || json.includes('\r') ? undefined : json
+  // Never within a string: JSON has them escaped there.
+  return json !== undefined && /[\n\r]/.test(json) ? json.replaceAll(/[\n\r]/g, ' ') : json
 }
 
 /**

@@ -31,7 +31,8 @@ export type Handler<T = unknown> = (delivery: Delivery<T>) => Promise<void> | vo
  * are acknowledged. Throw: they are run again one by one, in arrays of one and in the same attempt, so that one bad event
  * fails alone; so what a batch did before it threw is done again, unless it was rolled back.
  *
- * What was redelivered comes together with what is new, unless it failed before or died with its process twice.
+ * What was redelivered comes together with what is new, unless it failed before, as far as is known, or died with its
+ * process twice.
  */
 export type BatchHandler<T = unknown> = (
   deliveries: readonly Delivery<T>[],

@@ -8,10 +8,11 @@ import { BlockList, isIP } from 'node:net'
 export function networkList(networks: readonly string[]): BlockList {
   const list = new BlockList()
   for (const network of networks) {
-    const [address = '', prefix] = network.split('/')
+    const [address = '', prefix, ...rest] = network.split('/')
     const family = familyOf(address)
     if (prefix === undefined) list.addAddress(address, family)
-    else list.addSubnet(address, Number(prefix), family)
+    // What is no number of bits is refused by the list: an empty one would let everything in.
+    else list.addSubnet(address, /^\d{1,3}$/.test(prefix) && rest.length === 0 ? Number(prefix) : NaN, family)
   }
   return list
 }

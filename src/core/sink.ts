@@ -53,8 +53,8 @@ export interface Sink {
   /** How many writes it can take at once (1). Events of one key are never in two of them. */
   readonly concurrency?: number
   /**
-   * Events have `dataJson` (false). Ask for it where it is written instead of `event.data`; whoever changes data on the way,
-   * as a sink does that hands events on to another one, must not.
+   * Events have `dataJson` (false). Set it where you write that in place of `event.data`; not where you change `event.data`
+   * before you hand events to another sink, since `dataJson` would still say what was published.
    */
   readonly wantsJson?: boolean
 

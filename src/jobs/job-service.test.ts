@@ -9,7 +9,7 @@ import { RedisJobStore } from '../redis/jobs/job-store.ts'
 import type { JobRunnerOptions } from './job-runner.ts'
 import { JobService } from './job-service.ts'
 
-const { server, admin } = useRedis({ args: ['--appendonly', 'yes'] })
+const { server, admin } = useRedis({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] })
 const log = useLog(server)
 const store = new RedisJobStore(admin)
 const ada = { actor: 'ada@example.com', reason: 'mails were lost' }

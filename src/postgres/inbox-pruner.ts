@@ -57,7 +57,7 @@ export class InboxPruner implements Service {
   }
 
   #delete(table: string, time: string, olderThan: Date): Promise<void> {
-    return deleteOld(this.#database, { table, time, olderThan }, () => this.#stopped)
+    return deleteOld(this.#database, { table, time, olderThan, shared: true }, () => this.#stopped)
   }
 
   async #pruneQuietly(): Promise<void> {

@@ -13,7 +13,7 @@ import { addNumbers, numbers, outboxRows, publishedIn } from './test-outbox.ts'
 
 const server = usePostgres()
 const proxy = useProxy(server)
-const redis = useRedisServer({ args: ['--appendonly', 'yes'] })
+const redis = useRedisServer({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] })
 const log = useLog(redis)
 const fresh = useDatabase(server)
 let url: string

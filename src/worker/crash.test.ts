@@ -63,7 +63,7 @@ describe('what a dead consumer held, for a handler that takes batches', () => {
         seen.push(position)
       }
     }
-    const worker = await lab.startWith({ batchHandler, batch: { size: 100, waitMs: 50 }, concurrency: 1 })
+    const worker = await lab.startWith({ batchHandler, batch: { size: 100, waitMs: 1_000 }, concurrency: 1 })
     await until('all', () => worker.status.processed === 300)
     expect(seen.toSorted(comparePositions)).toEqual(positions)
     expect(batches).toBeLessThan(12)

@@ -13,7 +13,7 @@ let server: TestServer
 let labs: Lab[]
 
 beforeEach(async () => {
-  server = await startTestRedis({ args: ['--appendonly', 'yes'] })
+  server = await startTestRedis({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] })
   labs = []
 })
 afterEach(async () => {

@@ -328,8 +328,9 @@ export class Processor implements Line {
       if (!job.ending) this.#end(job, { kind: 'release', position, attempts: job.attempt - 1 })
       return false
     }
-    // First deliveries may have waited for the others.
-    if (!isBegun || (origin === 'new' && !this.#consumer.mayRun)) this.lose([position])
+    // First deliveries may have waited for the others. One that was lost meanwhile may be here again, as another job.
+    const isOurs = isBegun && (origin !== 'new' || this.#consumer.mayRun)
+    if (!job.lost && !isOurs) this.lose([position])
     if (job.lost) this.#lanes.finished(job)
     return !job.lost
   }

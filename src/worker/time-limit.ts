@@ -20,7 +20,7 @@ export class TimeLimit {
   /**
    * @param limitMs may be Infinity
    * @param running all jobs that may have begun
-   * @param onLate told of a late one, unless somebody waits for its `late` and so hears of it that way
+   * @param onLate told of a late one, unless somebody waits for that (`whenLate`) and so hears of it
    */
   constructor(limitMs: number, running: () => Iterable<Job>, onLate: (job: Job, error: Error) => void) {
     this.#limitMs = limitMs

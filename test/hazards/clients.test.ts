@@ -6,7 +6,7 @@ import { hazardLab, Tally } from '../support/hazard-lab.ts'
 import { failureOf, until } from '../support/until.ts'
 import { GROUP } from '../support/worker-lab.ts'
 
-const hazard = hazardLab(['--appendonly', 'yes'])
+const hazard = hazardLab(['--appendonly', 'yes', '--appendfsync', 'always'])
 const { send, pending } = hazard
 
 const BLOCK_MS = 2_000

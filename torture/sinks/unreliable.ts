@@ -9,6 +9,8 @@ const FAILS_ONE_IN = 10
 /** A sink whose writes fail now and then: before anything is written, after all of it is, or after half of it. */
 export class UnreliableSink implements Sink {
   readonly concurrency: number
+  /** As without it: events go the way that they go for users. */
+  readonly wantsJson: boolean
   readonly #sink: Sink
   readonly #random: Random
 
@@ -16,6 +18,7 @@ export class UnreliableSink implements Sink {
     this.#sink = sink
     this.#random = random
     this.concurrency = sink.concurrency ?? 1
+    this.wantsJson = sink.wantsJson ?? false
   }
 
   connect(context: SinkContext): Promise<void> {

@@ -26,6 +26,7 @@ export async function checkCommand(io: Io, flags: CheckFlags): Promise<ExitCode>
 async function inTime(io: Io, flags: CheckFlags): Promise<CheckResult> {
   if (flags.group !== undefined && flags.stream === undefined)
     throw new Error('--group needs --stream: groups of that name may be on many')
+  // Set before the limit of the work, so that its words come before what that is ended by.
   const deadline = AbortSignal.timeout(flags.timeout)
   const late = new Promise<never>((_, reject) => {
     const say = () => reject(new Error(`there was no answer within ${formatAge(flags.timeout)}`))

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -20,6 +20,17 @@ test('the place of a mistake in the syntax is found, also in what a module impor
   write('part.mjs', 'export const part = 1\nexport default {\n  a: 1,,\n}')
   const url = write('app.mjs', 'import "./part.mjs"\nprocess.exit(1)')
   expect(await placeOfMistake(url)).toMatch(/part\.mjs:3$/)
+})
+
+test('nothing of a module runs while the place is looked for', async () => {
+  write('broken.mjs', 'export default {,}')
+  const marker = join(io.cwd, 'marker')
+  const url = write(
+    'app.mjs',
+    `import { appendFileSync } from 'node:fs'\nappendFileSync(${JSON.stringify(marker)}, 'x')\nawait import('./broken.mjs')`,
+  )
+  expect(await placeOfMistake(url)).toBeUndefined()
+  expect(existsSync(marker)).toBe(false)
 })
 
 test('a module that awaits what does not end can be stopped', async () => {

@@ -37,10 +37,10 @@ async function loadModule(io: Io, path: string): Promise<{ default?: Partial<App
     SLOW_MS,
   )
   const stopped = once(io.signal, 'abort', { signal: loaded.signal }).then(() => {
-    throw new CommandError(`stopped before the app module ${path} had loaded`)
+    throw stoppedBefore(path)
   })
   try {
-    io.signal.throwIfAborted()
+    if (io.signal.aborted) throw stoppedBefore(path)
     return (await Promise.race([import(href), stopped])) as { default?: Partial<App> }
   } catch (error) {
     if (error instanceof CommandError) throw error
@@ -52,6 +52,8 @@ async function loadModule(io: Io, path: string): Promise<{ default?: Partial<App
   }
 }
 
+const stoppedBefore = (path: string) => new CommandError(`stopped before the app module ${path} had loaded`)
+
 /** With where it was. What is not found, the message names with its importer. */
 async function describe(thrown: unknown, url: string): Promise<string> {
   const { message, stack = '' } = toError(thrown)
@@ -62,11 +64,13 @@ async function describe(thrown: unknown, url: string): Promise<string> {
 }
 
 /**
- * Of a mistake in the syntax, Node tells the place only where it ends by it. Nothing of the module runs then: all that it
- * imports is read first.
+ * Of a mistake in the syntax, Node tells the place only where it ends by it. Nothing of the module runs here: all is read
+ * before anything runs, and then the first import ends the process.
  */
 export async function placeOfMistake(url: string): Promise<string | undefined> {
-  const args = [...execArgv, '--input-type=module', '--eval', `import ${JSON.stringify(url)}`]
+  const options = execArgv.filter((option) => !option.startsWith('--inspect'))
+  const code = `import 'data:text/javascript,process.exit()'; import ${JSON.stringify(url)}`
+  const args = [...options, '--input-type=module', '--eval', code]
   return new Promise((settle) => {
     execFile(execPath, args, { timeout: SEARCH_MS }, (_, __, stderr) => settle(PLACE.exec(stderr)?.[0]))
   })

@@ -62,7 +62,8 @@ async function start(): Promise<Asked> {
     group: GROUP,
     to: sink,
     deadAfterMs: DEAD_AFTER_MS,
-    batch: { size: 100, waitMs: 50 },
+    // Long enough that on a busy machine too no claim is a batch of its own.
+    batch: { size: 100, waitMs: 1_000 },
   })
   const run = pipelineRun(declared, { streams: lab.log, log: noLog })
   runs.push(run)

@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { Client } from 'pg'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { useSinkRuns } from '../../../test/support/sink-runs.ts'
 import { until } from '../../../test/support/until.ts'
 import { usePostgres } from '../../../test/support/use-postgres.ts'
 import { useProxy } from '../../../test/support/use-proxy.ts'
 import { Lab } from '../../../test/support/worker-lab.ts'
+import { TableWriter } from '../../postgres/table/table-writer.ts'
 import { createTestDatabase, queryOnce } from '../../postgres/test-database.ts'
 import { MemoryStreamLog } from '../../testing/memory-log.ts'
 import type { SinkPipelineOptions } from '../pipeline.ts'
@@ -250,6 +251,65 @@ test('a user who may make no tables writes, once the ledger is there', async () 
   await lab.publish(1, () => ['type', 't', 'data', '1'])
   await until('the rows', async () => (await numbers()).length === 2)
   expect(await lab.letters()).toEqual([])
+})
+
+describe('old identities are forgotten', () => {
+  const { signal } = new AbortController()
+  const known = async () =>
+    (await ask<{ identity: string }>('SELECT identity FROM millrace_sink_ledger')).map(
+      ({ identity }) => identity,
+    )
+  let writer: TableWriter
+  let errors: Error[]
+
+  /** By a user who has the rights on the ledger that the manual names; it has written `old`, two hours ago. */
+  beforeEach(async () => {
+    const user = `writer_${randomBytes(4).toString('hex')}`
+    await ask(`CREATE ROLE ${user} LOGIN PASSWORD 'x'`)
+    errors = []
+    const options = { table: 'facts', columns: ['n'], key: [], ledger: 'facts', rememberMs: 3_600_000 }
+    const onError = (error: Error) => void errors.push(error)
+    const owner = new TableWriter({ ...options, url, maxConnections: 1, onError })
+    await owner.open()
+    await owner.close()
+    await ask(`GRANT INSERT ON facts TO ${user}`)
+    await ask(`GRANT SELECT, INSERT, DELETE ON millrace_sink_ledger TO ${user}`)
+    const own = Object.assign(new URL(url), { username: user, password: 'x' }).href
+    writer = new TableWriter({ ...options, url: own, maxConnections: 2, onError })
+    await writer.open()
+    await writer.write([{ identity: 'old', values: { n: 0 } }], signal)
+    await ask(`UPDATE millrace_sink_ledger SET written_at = now() - interval '2 hours'`)
+  })
+  afterEach(() => writer.close())
+
+  /** As if the writer had begun an hour ago. */
+  async function writeAnHourLater(): Promise<void> {
+    const now = performance.now.bind(performance)
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => now() + 3_600_000)
+    await writer.write([{ identity: 'new', values: { n: 1 } }], signal)
+    clock.mockRestore()
+  }
+
+  test('by a user who may only select, insert and delete there', async () => {
+    await writeAnHourLater()
+    await until('the end of the old one', async () => errors.length > 0 || !(await known()).includes('old'))
+    expect([errors, await known()]).toEqual([[], ['new']])
+  })
+
+  test('while another instance is at the same rows', async () => {
+    const other = new Client(url)
+    await other.connect()
+    await other.query(`BEGIN; DELETE FROM millrace_sink_ledger WHERE identity = 'old'`)
+    await writeAnHourLater()
+    await until('the wait', async () => {
+      const waits = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`
+      return errors.length > 0 || (await ask(waits)).length > 0
+    })
+    await other.query('COMMIT')
+    await other.end()
+    await writer.close()
+    expect([errors, await known()]).toEqual([[], ['new']])
+  })
 })
 
 test('a password that was changed is tried on with, until it is right again', async () => {

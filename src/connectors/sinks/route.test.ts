@@ -101,6 +101,20 @@ test('what one of them has is not given to it again when another one was away', 
   ])
 })
 
+test('what one of them has is known though another one never ends', async () => {
+  const [users, stuck] = [new Kept(), new Kept()]
+  stuck.answer = () => new Promise(() => {})
+  const sink = routeSink({ a: stuck, user: users })
+  const over = new AbortController()
+  const batch = events('a', 'user')
+  void sink.write(batch, over.signal)
+  await new Promise((resolve) => setImmediate(resolve))
+  over.abort()
+  stuck.answer = async () => {}
+  await sink.write(batch, signal)
+  expect([users.data, stuck.data]).toEqual([[1], [0, 0]])
+})
+
 test('what is no sink is refused where it is declared', () => {
   expect(() => routeSink({ a: {} as Sink, b: new Kept() })).toThrow(/a: must be a sink/)
   expect(() => routeSink({})).toThrow(/at least one/)

@@ -57,7 +57,7 @@ class RouteSink implements Sink {
         const found = faultsOf(await sink.write(events, signal))
         for (const [index, place] of places.entries())
           if (found[index]) faults[place] = found[index]
-          else sent.push(events[index]!)
+          else sent(events[index]!)
       })
       await whole(writing)
     })

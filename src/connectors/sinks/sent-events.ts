@@ -15,19 +15,27 @@ export class SentEvents {
   }
 
   /**
-   * Runs a write.
+   * Runs a write. From the moment at which it fails or its time is over, what it sent is remembered, also what it sends later:
+   * the next try does not wait for its end.
    *
-   * @param write puts into `sent` what the sink has by now
+   * @param write tells of each event that the sink has by now
    */
-  async during<T>(signal: AbortSignal, write: (sent: SinkEvent[]) => Promise<T>): Promise<T> {
+  async during<T>(signal: AbortSignal, write: (sent: (event: SinkEvent) => void) => Promise<T>): Promise<T> {
     const sent: SinkEvent[] = []
-    let counts = false
+    let remembers = false
+    const remember = () => {
+      remembers = true
+      for (const event of sent.splice(0)) this.#add(event)
+    }
+    if (signal.aborted) remember()
+    signal.addEventListener('abort', remember)
     try {
-      const result = await write(sent)
-      counts = !signal.aborted
-      return result
+      return await write((event) => (remembers ? this.#add(event) : void sent.push(event)))
+    } catch (error) {
+      remember()
+      throw error
     } finally {
-      if (!counts) for (const event of sent) this.#add(event)
+      signal.removeEventListener('abort', remember)
     }
   }
 

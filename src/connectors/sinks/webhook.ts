@@ -126,7 +126,7 @@ class WebhookSink implements Sink {
     await this.#sent.during(signal, async (sent) => {
       for (const body of this.#bodies(written)) {
         await this.#post(body, signal)
-        sent.push(...body.events)
+        for (const event of body.events) sent(event)
       }
     })
     return faults

@@ -27,6 +27,9 @@ import { configuredPipelines } from '../configured/configured-pipelines.ts'
 import { pipeline, type SourcePipelineDeclaration } from '../pipeline.ts'
 import { SourcePipeline } from '../source-pipeline.ts'
 import { decodeCursor } from './file/cursor.ts'
+import { FileSet } from './file/file-set.ts'
+import { JSON_LINES } from './file/formats.ts'
+import { Listing } from './file/listing.ts'
 import { fileSource, type FileSourceOptions } from './file.ts'
 
 let lab: Lab
@@ -469,6 +472,32 @@ describe('following', () => {
     await follow()
     await seen(1, 2, 3, 4)
     expect(await letters()).toEqual([])
+  })
+
+  test('rotated twice behind the look at the directory: the time of the new file is not taken for its own', async () => {
+    const write = (file: string, second: number) => {
+      writeFileSync(file, lines(second))
+      utimesSync(file, second, second)
+    }
+    write(path, 1)
+    const files = new FileSet(
+      decodeCursor(undefined),
+      new Listing(path),
+      { format: JSON_LINES, maxBytes: 100 },
+      noLog,
+    )
+    await files.survey()
+    renameSync(path, `${path}.2`)
+    write(`${path}.1`, 2)
+    write(path, 3)
+    expect(await files.files[0]!.hasMore()).toBe(true)
+    expect(files.cursor.since).toBe(1_000)
+    const limits = { records: 1, bytes: 100 }
+    await expect(files.files[0]!.read(limits, false)).rejects.toMatchObject({ code: 'ENOENT' })
+    files.lookAgain()
+    await files.survey()
+    expect(files.files.map((file) => file.path)).toEqual([`${path}.2`, `${path}.1`, path])
+    await files.close()
   })
 
   test('files that a glob names, new ones as they come; each has a place of its own', async () => {

@@ -33,7 +33,8 @@ const TURN = 10
  * - Files that are packed are not read. It is for tens of files, not for thousands.
  *
  * @throws InvalidError `CONFIGURATION_INVALID` with every mistake in the options; when it is read, `ConfigurationError` where
- *   there is no such file and it does not follow, where it is a directory, or where the first line of a CSV names no fields
+ *   there is no such file and it does not follow, where it is a directory, where the cursor is that of another source, or
+ *   where the first line of a CSV names no fields
  *
  * @example
  * pipeline('readings', {

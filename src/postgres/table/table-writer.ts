@@ -89,6 +89,7 @@ export class TableWriter {
     if (performance.now() - this.#prunedAt < HOUR_MS) return
     this.#prunedAt = performance.now()
     const { ledger, rememberMs, onError } = this.#options
+    // Not shared, for which its user would need the right to update the ledger.
     const old = {
       table: 'millrace_sink_ledger',
       time: 'written_at',

@@ -8,7 +8,7 @@ import type { NewEntry } from '../../core/stream-log.ts'
 import type { AppendOptions } from './appender.ts'
 import { RedisStreamLog } from '../redis-log.ts'
 
-const { server, admin } = useRedis({ args: ['--appendonly', 'yes'] })
+const { server, admin } = useRedis({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] })
 const proxy = useProxy(server)
 let logs: RedisStreamLog[]
 let stream: string

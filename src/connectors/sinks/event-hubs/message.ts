@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { EventData } from '@azure/event-hubs'
+import { holdsJson } from '../../../core/codec.ts'
 import type { SinkEvent } from '../../../core/sink.ts'
 import { addExtensions, attributesOf } from '../../cloud-event.ts'
 
@@ -8,7 +9,6 @@ const MAX_KEY_LENGTH = 128
 /** What the client takes as the id of a message; what is longer is in `cloudEvents:id` only. */
 const MAX_MESSAGE_ID_LENGTH = 128
 const TRACE = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/
-const JSON_TYPE = /[/+]json(?:;|$)/i
 
 /** An event in the AMQP binding of CloudEvents 1.0, binary mode: the body is the data, attributes are properties. */
 export function toMessage(event: SinkEvent): EventData {
@@ -32,7 +32,7 @@ export function toMessage(event: SinkEvent): EventData {
 }
 
 function bodyOf({ event: { data }, dataJson }: SinkEvent, contentType: string): string {
-  if (typeof data === 'string' && !JSON_TYPE.test(contentType)) return data
+  if (typeof data === 'string' && !holdsJson(contentType)) return data
   return dataJson ?? JSON.stringify(data === undefined ? null : data)
 }
 

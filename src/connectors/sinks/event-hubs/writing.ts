@@ -11,8 +11,8 @@ export interface WritingOptions {
   failures: EventHubsFailures
   /** Whether Event Hubs has it of an earlier write. */
   has(event: SinkEvent): boolean
-  /** What Event Hubs has is put there. */
-  sent: SinkEvent[]
+  /** Told of what Event Hubs has. */
+  sent(event: SinkEvent): void
   signal: AbortSignal
 }
 
@@ -32,7 +32,7 @@ export class Writing {
   }
 
   /**
-   * What is behind a batch that fails in its key is not sent.
+   * Where a batch fails, nothing behind it of the same key is sent.
    *
    * @throws EventHubsError when every send that was under way has its answer
    */
@@ -79,7 +79,7 @@ export class Writing {
     if (this.#isOver) return false
     try {
       await client.sendBatch(batch, { abortSignal: signal })
-      for (const { event } of events) sent.push(event)
+      for (const { event } of events) sent(event)
       return true
     } catch (thrown) {
       const error = events.length === 1 ? failures.ofEvent(thrown) : failures.ofSend(thrown)

@@ -112,9 +112,12 @@ export class FollowedFile {
 
   /** Whether something was added that was not read; or written in the place of what was, if only as much as that. */
   async hasMore(): Promise<boolean> {
-    // One that rests, or was empty so far, is not open; if another file has its name by now, opening it will tell.
-    const found = await (this.#handle?.stat() ?? stat(this.#path).catch(() => undefined))
-    if (found) this.#noteSize(found.size, found.mtimeMs)
+    // One that rests, or was empty so far, is not open.
+    const whole = { bigint: true } as const
+    const found = await (this.#handle?.stat(whole) ?? stat(this.#path, whole).catch(() => undefined))
+    // Another file has its name by now, whose size and time are none of ours: opening it will tell.
+    if (found && fileOf(found) !== this.#place.file) return true
+    if (found) this.#noteSize(Number(found.size), Number(found.mtimeMs))
     return this.#size !== this.#place.offset || !this.#isAsChecked
   }
 
@@ -150,8 +153,7 @@ export class FollowedFile {
   #noteSize(size: number, modifiedMs: number): void {
     if (size !== this.#size) this.#changedAt = performance.now()
     this.#size = size
-    // Whole ones, as in a listing: they are compared.
-    this.#modifiedMs = Math.max(this.#modifiedMs, Math.floor(modifiedMs))
+    this.#modifiedMs = Math.max(this.#modifiedMs, modifiedMs)
   }
 
   /** @throws `ENOENT` where another file has its name by now */
