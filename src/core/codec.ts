@@ -197,7 +197,7 @@ export const writtenData = (event: Event): unknown =>
 export function writtenJson(event: Event): string | undefined {
   const json = DecodedEvent.isDecoded(event) ? event.json : undefined
   // Never within a string: JSON has them escaped there.
-  return json !== undefined && /[\n\r]/.test(json) ? json.replaceAll(/[\n\r]/g, ' ') : json
+  return json?.includes('\n') || json?.includes('\r') ? json.replaceAll(/[\n\r]/g, ' ') : json
 }
 
 /**
