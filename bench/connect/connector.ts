@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events'
 import type * as Connectors from '../../src/connectors/index.ts'
 import type { Sink } from '../../src/core/sink.ts'
 import { noLog } from '../../src/core/service.ts'
@@ -46,26 +47,26 @@ async function connected(
   size: number,
 ): Promise<() => Promise<void>> {
   let left = count
-  let observer: Connectors.PipelineObserver = { wrote() {}, failed() {}, published() {} }
-  const drained = new Promise<void>((resolve, reject) => {
-    observer = {
-      ...observer,
-      wrote(_, events) {
-        left -= events
-        // Resolves when all is acknowledged.
-        if (left === 0) run.stop(10_000).then(resolve, reject)
-      },
-      failed: (_, error) => reject(new Error(`the pipeline to ${name} failed: ${error}`)),
-    }
-  })
+  const end = new EventEmitter()
+  const drained = once(end, 'drained')
+  const observer: Connectors.PipelineObserver = {
+    wrote(_, events) {
+      left -= events
+      if (left === 0) end.emit('drained')
+    },
+    failed: (_, error) => end.emit('error', new Error(`the pipeline to ${name} failed: ${error}`)),
+    published() {},
+  }
   const declared = pipeline(GROUP, { from: name, to: sink, batch: { size } })
   const run = pipelineRun(declared, { streams, log: noLog, observer })
   run.pause()
   await run.start()
   await until(async () => run.status.state === 'paused')
-  return () => {
+  return async () => {
     run.resume()
-    return drained
+    await drained
+    // Resolves when all is acknowledged.
+    await run.stop(10_000)
   }
 }
 

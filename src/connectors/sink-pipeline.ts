@@ -174,13 +174,10 @@ export class SinkPipeline implements PipelineRun {
   #handler(writer: SinkWriter): BatchHandler {
     const way = [...(this.#surroundings.middleware ?? []), ...(this.#declaration.middleware ?? [])]
     // Where nothing is on the way, nobody pays for one, and nobody can have changed anything.
-    const run: BatchHandler =
-      way.length === 0
-        ? (deliveries) => writer.write(writtenEvents(deliveries, this.#declaration.to.wantsJson ?? false))
-        : batched(
-            (arrive) => compose(...way)(arrive),
-            (deliveries) => writer.write(arrivedEvents(deliveries)),
-          )
+    const isDirect = way.length === 0
+    const withJson = isDirect && this.#declaration.to.wantsJson === true
+    const write: BatchHandler = (deliveries) => writer.write(sinkEvents(deliveries, withJson))
+    const run = isDirect ? write : batched((arrive) => compose(...way)(arrive), write)
     return this.#surroundings.around?.(run) ?? run
   }
 
@@ -240,24 +237,17 @@ function groupPart(declaration: SinkPipelineDeclaration): Partial<WorkerOptions>
   return Object.fromEntries(given) as Partial<WorkerOptions>
 }
 
-/** As they were published. */
-const writtenEvents = (deliveries: readonly Delivery[], wantsJson: boolean): SinkEvent[] =>
-  deliveries.map((delivery) => sinkEvent(delivery, 0, wantsJson ? writtenJson(delivery.event) : undefined))
-
-/** As middleware made them: those of one entry stand one behind the other. */
-function arrivedEvents(deliveries: readonly Delivery[]): SinkEvent[] {
+/** Those that middleware made of one entry stand one behind the other. */
+function sinkEvents(deliveries: readonly Delivery[], withJson: boolean): SinkEvent[] {
   let part = 0
   let before: Delivery | undefined
   return deliveries.map((delivery) => {
-    part = before?.entry.position === delivery.entry.position ? part + 1 : 0
+    const { event, stream, position, entry } = delivery
+    part = before?.entry.position === entry.position ? part + 1 : 0
     before = delivery
-    return sinkEvent(delivery, part, undefined)
+    const dataJson = withJson ? writtenJson(event) : undefined
+    return { event, stream, position, part, redelivered: isRedelivered(delivery), entry, dataJson }
   })
-}
-
-function sinkEvent(delivery: Delivery, part: number, dataJson: string | undefined): SinkEvent {
-  const { event, stream, position, entry } = delivery
-  return { event, stream, position, part, redelivered: isRedelivered(delivery), entry, dataJson }
 }
 
 /** What is new to the group: a copy of an entry, and what was given back with no attempt spent, are not. */

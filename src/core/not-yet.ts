@@ -1,3 +1,4 @@
+import { backoffMs } from './backoff.ts'
 import { RetryLater } from './delivery.ts'
 import type { ErrorCode } from './errors.ts'
 
@@ -14,7 +15,7 @@ export class NotYet extends RetryLater {
 
   /** @param attempt the start that failed, from 1 on */
   constructor(code: ErrorCode, attempt: number, reason: string) {
-    super(Math.min(FIRST_DELAY_MS * 2 ** (attempt - 1), MAX_DELAY_MS), reason)
+    super(backoffMs(FIRST_DELAY_MS, attempt - 1, MAX_DELAY_MS), reason)
     this.name = 'NotYet'
     this.code = code
   }

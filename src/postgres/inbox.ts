@@ -1,3 +1,4 @@
+import { backoffMs } from '../core/backoff.ts'
 import { Postpone, type BatchHandler, type Delivery, type Handler } from '../core/delivery.ts'
 import { MillraceError, toError } from '../core/errors.ts'
 import { viewOf } from '../core/with-event.ts'
@@ -175,4 +176,4 @@ const isWorthAnotherTry = (error: unknown, starts: number): boolean =>
   starts < MAX_TRIES && (error instanceof TransactionLost || isConflict(error))
 
 const pauseAfter = (failures: number): number =>
-  Math.min(MIN_PAUSE_MS * 2 ** Math.min(failures, 10), MAX_PAUSE_MS) * (0.5 + Math.random() / 2)
+  backoffMs(MIN_PAUSE_MS, failures, MAX_PAUSE_MS) * (0.5 + Math.random() / 2)

@@ -1,4 +1,5 @@
 import type { Client } from 'pg'
+import { backoffMs } from '../core/backoff.ts'
 import { toError } from '../core/errors.ts'
 import { pause } from '../core/pause.ts'
 import type { Log } from '../core/service.ts'
@@ -53,7 +54,7 @@ export class Notifications {
         // An outage of hours is told now and then, not by each attempt.
         if (failures % ATTEMPTS_PER_LINE === 0) this.#options.log.warn({ error }, line)
         else this.#options.log.debug({ error }, line)
-        await pause(Math.min(MIN_PAUSE_MS * 2 ** failures++, MAX_PAUSE_MS), signal)
+        await pause(backoffMs(MIN_PAUSE_MS, failures++, MAX_PAUSE_MS), signal)
       }
     }
   }

@@ -1,3 +1,4 @@
+import { backoffMs } from '../core/backoff.ts'
 import { MillraceError, toError } from '../core/errors.ts'
 import { pause } from '../core/pause.ts'
 import { noLog, type Log, type Service } from '../core/service.ts'
@@ -170,7 +171,7 @@ export class OutboxRelay implements Service {
     if (this.#stopping.signal.aborted) return
     if (this.#failures++ % 30 === 0)
       this.#messages.warn({ error }, `the outbox can not be relayed, trying on: ${toError(error).message}`)
-    const delay = Math.min(MIN_PAUSE_MS * 2 ** Math.min(this.#failures, 10), MAX_PAUSE_MS)
+    const delay = backoffMs(MIN_PAUSE_MS, this.#failures, MAX_PAUSE_MS)
     await pause(delay * (0.5 + Math.random() / 2), this.#stopping.signal)
   }
 }

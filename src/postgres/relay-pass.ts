@@ -1,3 +1,4 @@
+import { backoffMs } from '../core/backoff.ts'
 import { redactText } from '../core/redact.ts'
 import type { Log } from '../core/service.ts'
 import type { StreamLog } from '../core/stream-log.ts'
@@ -89,4 +90,4 @@ async function postpone(
 
 /** Null when there is no further attempt. */
 const delayAfter = (attempts: number, { maxAttempts, retryDelayMs }: Required<RelayOptions>): number | null =>
-  attempts >= maxAttempts ? null : Math.min(retryDelayMs * 2 ** Math.min(attempts - 1, 20), MAX_DELAY_MS)
+  attempts >= maxAttempts ? null : backoffMs(retryDelayMs, attempts - 1, MAX_DELAY_MS)

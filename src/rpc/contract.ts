@@ -1,4 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
+import { LONGEST_TIMER_MS } from '../core/require-counts.ts'
 import { collectIssues, InvalidError, type Issue } from '../core/errors.ts'
 import { checkName } from '../core/names.ts'
 import { isReservedName } from '../core/reserved-names.ts'
@@ -38,8 +39,6 @@ export interface ContractOptions<
 }
 
 const DEFAULT_TIMEOUT_MS = 30_000
-/** What a timer of Node can be set to. */
-const MAX_TIMEOUT_MS = 2_147_483_647
 const ANSWERS: ReadonlySet<unknown> = new Set(['one', 'parts', 'all'])
 /** What Millrace says itself. */
 const OUR_CODES = /^(RPC_|EVENT_)/
@@ -163,17 +162,17 @@ function issuesOf({ name, stream, request, reply, errors, answer, replies, timeo
   }
   if (!ANSWERS.has(answer)) refuse('answer', `must be "one", "parts" or "all", not ${JSON.stringify(answer)}`)
   if (!isTimeout(timeout))
-    refuse('timeout', `must be a number of ms from 1 to ${MAX_TIMEOUT_MS}, not ${timeout}`)
+    refuse('timeout', `must be a number of ms from 1 to ${LONGEST_TIMER_MS}, not ${timeout}`)
   return issues
 }
 
 export const isTimeout = (ms: unknown): ms is number =>
-  typeof ms === 'number' && ms >= 1 && ms <= MAX_TIMEOUT_MS
+  typeof ms === 'number' && ms >= 1 && ms <= LONGEST_TIMER_MS
 
 /** @throws InvalidError `CONFIGURATION_INVALID` */
 export function checkTimeout(timeout: number): void {
   if (isTimeout(timeout)) return
-  const message = `must be a number of ms from 1 to ${MAX_TIMEOUT_MS}, not ${String(timeout)}`
+  const message = `must be a number of ms from 1 to ${LONGEST_TIMER_MS}, not ${String(timeout)}`
   throw new InvalidError('CONFIGURATION_INVALID', 'the request can not be made like this', [
     { path: 'timeout', message },
   ])

@@ -1,8 +1,7 @@
+import { LONGEST_TIMER_MS } from '../core/require-counts.ts'
+
 /** Times are kept to so many ms: what is a little late costs nobody anything, and a timer each would. */
 const STEP_MS = 10
-/** Longer, a timer of Node ends at once. */
-const MAX_TIMER_MS = 2_147_483_647
-
 /** When something is over, as {@link Deadlines} counts; to be handed back when it is no more of interest. */
 export type Step = number
 
@@ -44,7 +43,7 @@ export class Deadlines<T> {
   #wakeAt(step: Step): void {
     clearTimeout(this.#timer)
     this.#next = step
-    const ms = Math.max(1, Math.min(step * STEP_MS - performance.now(), MAX_TIMER_MS))
+    const ms = Math.max(1, Math.min(step * STEP_MS - performance.now(), LONGEST_TIMER_MS))
     this.#timer = setTimeout(() => this.#wake(), ms)
     // Whoever waits has a connection open; what is left of an answered request must not keep a process alive.
     this.#timer.unref()

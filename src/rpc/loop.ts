@@ -1,3 +1,4 @@
+import { backoffMs } from '../core/backoff.ts'
 import { toError } from '../core/errors.ts'
 import { pause } from '../core/pause.ts'
 import type { Log } from '../core/service.ts'
@@ -23,7 +24,7 @@ export async function loop(
       const { log, what, stream } = onFailure
       if (failures++ % FAILURES_PER_LINE === 0)
         log.warn({ error, stream }, `${what} failed, trying on: ${toError(error).message}`)
-      await pause(Math.min(FIRST_PAUSE_MS * 2 ** Math.min(failures, 10), MAX_PAUSE_MS), signal)
+      await pause(backoffMs(FIRST_PAUSE_MS, failures, MAX_PAUSE_MS), signal)
     }
   }
 }

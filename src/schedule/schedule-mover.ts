@@ -1,3 +1,4 @@
+import { backoffMs } from '../core/backoff.ts'
 import { MillraceError, toError } from '../core/errors.ts'
 import { pause } from '../core/pause.ts'
 import type { DueEntries, ScheduleWatch } from '../core/schedule.ts'
@@ -175,7 +176,7 @@ export class ScheduleMover implements Service {
     const line = `scheduled events of "${stream}" wait on: ${toError(error).message}`
     if (look.faults === 1) this.#log.error({ error, stream }, line)
     else this.#log.debug({ error, stream }, line)
-    return Math.min(POLL_MS * 2 ** (look.faults - 1), MAX_STREAM_FAULT_PAUSE_MS)
+    return backoffMs(POLL_MS, look.faults - 1, MAX_STREAM_FAULT_PAUSE_MS)
   }
 
   #wasCutOff(error: unknown): void {

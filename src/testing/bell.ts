@@ -1,5 +1,4 @@
-/** The longest delay that a timer takes; a longer one would fire at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1
+import { LONGEST_TIMER_MS } from '../core/require-counts.ts'
 
 /** Wakes whoever waits for something to change. */
 export class Bell {
@@ -18,7 +17,7 @@ export class Bell {
         this.#waiting.delete(wake)
         resolve()
       }
-      const timer = setTimeout(wake, Math.min(ms, MAX_TIMER_MS))
+      const timer = setTimeout(wake, Math.min(ms, LONGEST_TIMER_MS))
       signal?.addEventListener('abort', wake)
       this.#waiting.add(wake)
     })

@@ -1,3 +1,4 @@
+import { backoffMs } from '../core/backoff.ts'
 import type { AuditFact, AuditTrail } from '../core/audit.ts'
 import { toError } from '../core/errors.ts'
 import type { Log } from '../core/service.ts'
@@ -95,7 +96,7 @@ export class Settler {
       void this.#flush(this.#waiting.splice(0, MAX_BATCH).filter(({ dropped }) => !dropped))
     }
     if (this.#failures === 0) setImmediate(flush)
-    else this.#retry = setTimeout(flush, Math.min(50 * 2 ** this.#failures, MAX_RETRY_DELAY_MS))
+    else this.#retry = setTimeout(flush, backoffMs(50, this.#failures, MAX_RETRY_DELAY_MS))
   }
 
   async #flush(batch: readonly Settlement[]): Promise<void> {

@@ -1,3 +1,4 @@
+import { LONGEST_TIMER_MS } from '../core/require-counts.ts'
 import type { AuditTrail } from '../core/audit.ts'
 import { faultsOf, type BatchHandler, type Handler } from '../core/delivery.ts'
 import { InvalidError, type Issue } from '../core/errors.ts'
@@ -127,16 +128,16 @@ function issuesOf(given: WorkerOptions, resolved: ResolvedOptions): Issue[] {
   for (const name of ['concurrency', 'maxHeld'] as const) count(name, resolved[name])
   for (const name of TIMES) {
     const isTime = isLimit(resolved[name], 1) && Number.isInteger(resolved[name])
-    require(isTime, name, `a whole number of ms from 1 to ${MAX_TIMER_MS}`, resolved[name])
+    require(isTime, name, `a whole number of ms from 1 to ${LONGEST_TIMER_MS}`, resolved[name])
   }
   if (deduplicate) count('deduplicate.ttlMs', deduplicate.ttlMs)
   if (rateLimit) for (const name of ['count', 'perMs'] as const) count(`rateLimit.${name}`, rateLimit[name])
   if (circuitBreaker)
     for (const name of ['failures', 'openMs'] as const) count(`circuitBreaker.${name}`, circuitBreaker[name])
   count('batch.size', batch.size)
-  require(isLimit(batch.waitMs, 0), 'batch.waitMs', `from 0 to ${MAX_TIMER_MS}`, batch.waitMs)
+  require(isLimit(batch.waitMs, 0), 'batch.waitMs', `from 0 to ${LONGEST_TIMER_MS}`, batch.waitMs)
   const isTimeout = handlerTimeoutMs === Infinity || isLimit(handlerTimeoutMs, 1)
-  require(isTimeout, 'handlerTimeoutMs', `from 1 to ${MAX_TIMER_MS} or Infinity`, handlerTimeoutMs)
+  require(isTimeout, 'handlerTimeoutMs', `from 1 to ${LONGEST_TIMER_MS} or Infinity`, handlerTimeoutMs)
   require(order === 'process' || order === 'key', 'order', '"process" or "key"', order)
   const handlers = [given.handler, given.batchHandler].filter((handler) => handler !== undefined)
   if (handlers.length !== 1 || typeof handlers[0] !== 'function')
@@ -147,9 +148,6 @@ function issuesOf(given: WorkerOptions, resolved: ResolvedOptions): Issue[] {
   return issues
 }
 
-/** What a timer of Node can be set to; beyond it fires at once. */
-const MAX_TIMER_MS = 2_147_483_647
-
 const isCount = (value: unknown): boolean => Number.isInteger(value) && (value as number) >= 1
 const isLimit = (value: number, least: number): boolean =>
-  Number.isFinite(value) && value >= least && value <= MAX_TIMER_MS
+  Number.isFinite(value) && value >= least && value <= LONGEST_TIMER_MS

@@ -63,7 +63,7 @@ export const UNREACHED: readonly Excuse[] = [
       `${POSTGRES}/audit-writer.ts #writeRefused: this.#tell([withoutPayload(row, error.message)])`,
       `${POSTGRES}/audit-writer.ts #writeSorted: (rows.length === 1 ? this.#writeRefused(rows[0]!…`,
       `${POSTGRES}/inbox.ts #run: pause(pauseAfter(failures), signal)`,
-      `${POSTGRES}/notifications.ts #run: pause(Math.min(MIN_PAUSE_MS * 2 ** failures++, M…`,
+      `${POSTGRES}/notifications.ts #run: pause(backoffMs(MIN_PAUSE_MS, failures++, MAX_PA…`,
       `${POSTGRES}/outbox-relay.ts #backOff: pause(delay * (0.5 + Math.random() / 2), this.#s…`,
       `${POSTGRES}/outbox-relay.ts #run: this.#backOff(error)`,
     ],

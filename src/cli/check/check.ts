@@ -26,13 +26,12 @@ export async function checkCommand(io: Io, flags: CheckFlags): Promise<ExitCode>
 async function inTime(io: Io, flags: CheckFlags): Promise<CheckResult> {
   if (flags.group !== undefined && flags.stream === undefined)
     throw new Error('--group needs --stream: groups of that name may be on many')
-  // Set before the limit of the work, so that its words come before what that is ended by.
-  const deadline = AbortSignal.timeout(flags.timeout)
-  const late = new Promise<never>((_, reject) => {
-    const say = () => reject(new Error(`there was no answer within ${formatAge(flags.timeout)}`))
-    deadline.addEventListener('abort', say, { once: true })
-  })
   const signal = limited(io.signal, flags.timeout)
+  // Listens first, so that its words come before what the work says of its end.
+  const late = new Promise<never>((_, reject) => {
+    const error = new Error(`there was no answer within ${formatAge(flags.timeout)}`)
+    signal.addEventListener('abort', () => io.signal.aborted || reject(error), { once: true })
+  })
   return Promise.race([judge({ ...io, signal }, flags), late])
 }
 

@@ -4,16 +4,14 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { FaultyDisk } from '../../../test/support/sink-disk.ts'
 import { linesBelow } from '../../../test/support/sink-files.ts'
+import { useSinkRuns } from '../../../test/support/sink-runs.ts'
 import { until } from '../../../test/support/until.ts'
 import { useLab } from '../../../test/support/use-lab.ts'
 import { useRedis } from '../../../test/support/use-redis.ts'
 import { DEAD_AFTER_MS, GROUP } from '../../../test/support/worker-lab.ts'
-import { noLog } from '../../core/service.ts'
 import type { Consumer } from '../../core/stream-log.ts'
 import type { SinkEvent } from '../../core/sink.ts'
-import type { PipelineRun } from '../pipeline-run.ts'
-import { pipeline } from '../pipeline.ts'
-import { pipelineRun } from '../run-pipeline.ts'
+import type { SinkPipeline } from '../sink-pipeline.ts'
 import { FileSink } from './file.ts'
 import type { Disk } from './file/disk.ts'
 
@@ -25,15 +23,10 @@ const { server, admin } = useRedis()
 const lab = useLab(server)
 
 let directory: string
-let runs: PipelineRun[]
-beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'file-sink-'))
-  runs = []
-})
-afterEach(async () => {
-  for (const run of runs) await run.stop(5_000)
-  rmSync(directory, { recursive: true, force: true })
-})
+beforeEach(() => (directory = mkdtempSync(join(tmpdir(), 'file-sink-'))))
+afterEach(() => rmSync(directory, { recursive: true, force: true }))
+
+const startRun = useSinkRuns(5_000)
 
 interface Asked {
   readonly writes: SinkEvent[][]
@@ -43,7 +36,7 @@ interface Asked {
 }
 
 /** A pipeline to segments in the directory, and what was asked of its sink and of the disk. */
-async function start(): Promise<Asked> {
+async function start(): Promise<Asked & { run: SinkPipeline }> {
   const asked: Asked = { writes: [], disk: new FaultyDisk(), looks: 0 }
   const disk = new Proxy(asked.disk.disk, {
     get: (real, name: keyof Disk) => {
@@ -57,7 +50,7 @@ async function start(): Promise<Asked> {
     asked.writes.push([...events])
     return write(events, signal)
   }
-  const declared = pipeline('archive', {
+  const run = await startRun(lab.log, 'archive', {
     from: lab.stream,
     group: GROUP,
     to: sink,
@@ -65,10 +58,7 @@ async function start(): Promise<Asked> {
     // Long enough that on a busy machine too no claim is a batch of its own.
     batch: { size: 100, waitMs: 1_000 },
   })
-  const run = pipelineRun(declared, { streams: lab.log, log: noLog })
-  runs.push(run)
-  await run.start()
-  return asked
+  return Object.assign(asked, { run })
 }
 
 const numbers = () => linesBelow(directory).map(({ data }) => data as number)
@@ -99,15 +89,15 @@ test.each<[string, (consumer: Consumer) => Promise<void> | void]>([
 
 test('what it wrote before it died is found in few looks, and stands once', async () => {
   await lab.publish(COUNT)
-  await start()
+  const { run } = await start()
   await until('all', () => numbers().length === COUNT)
-  await runs.pop()!.stop(5_000)
+  await run.stop(5_000)
   // As if its acknowledgements had been lost: all of it is pending again, with one who is gone.
   await admin.send(['XGROUP', 'SETID', lab.stream, GROUP, '0'])
   await holdAll()
   const asked = await start()
   await until('all again', () => asked.writes.flat().length >= COUNT)
-  await runs.pop()!.stop(5_000)
+  await asked.run.stop(5_000)
   expect(asked.writes.length).toBeLessThan(FEW)
   expect(asked.looks).toBeLessThan(2 * FEW)
   expect(asked.disk.dataSyncs).toBe(0)

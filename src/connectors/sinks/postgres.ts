@@ -57,8 +57,9 @@ class PostgresSink implements Sink {
   readonly wantsJson = true
   readonly #options: PostgresSinkOptions & typeof DEFAULTS
   readonly #columns: readonly (readonly [string, ColumnPath])[]
-  /** Those that take the data as they were published. */
+  /** Those that take the data as they were published, and the others. */
   readonly #dataColumns: readonly string[]
+  readonly #otherColumns: readonly (readonly [string, ColumnPath])[]
   #writer: TableWriter | undefined
 
   constructor(options: PostgresSinkOptions & typeof DEFAULTS) {
@@ -68,6 +69,7 @@ class PostgresSink implements Sink {
     const isData = ([column, path]: readonly [string, ColumnPath]) =>
       path === 'data' && !options.key.includes(column)
     this.#dataColumns = this.#columns.filter(isData).map(([column]) => column)
+    this.#otherColumns = this.#columns.filter((column) => !isData(column))
   }
 
   async connect({ name, log }: SinkContext): Promise<void> {
@@ -99,14 +101,15 @@ class PostgresSink implements Sink {
   }
 
   #rowOf(event: SinkEvent): TableRow {
-    const { stream, position, part, entry } = event
+    const { stream, position, part, entry, dataJson } = event
     const identity = `${stream}:${position}:${part}:${fingerprintOf(entry.fields)}`.replaceAll('\0', '\ufffd')
-    const asJson = event.dataJson === undefined ? [] : this.#dataColumns
-    const others = this.#columns.filter(([column]) => !asJson.includes(column))
+    const columns = dataJson === undefined ? this.#columns : this.#otherColumns
+    const values = Object.fromEntries(columns.map(([column, path]) => [column, valueAt(event, path)]))
+    if (dataJson === undefined) return { identity, values }
     return {
       identity,
-      values: Object.fromEntries(others.map(([column, path]) => [column, valueAt(event, path)])),
-      json: Object.fromEntries(asJson.map((column) => [column, event.dataJson!])),
+      values,
+      json: Object.fromEntries(this.#dataColumns.map((column) => [column, dataJson])),
     }
   }
 

@@ -1,4 +1,5 @@
 import { RESP_TYPES, type RedisClientType } from '@redis/client'
+import { backoffMs } from '../../core/backoff.ts'
 import type { MillraceError } from '../../core/errors.ts'
 import { noLog, type Log } from '../../core/service.ts'
 import type {
@@ -323,4 +324,4 @@ const RETRIES_PER_LINE = 30
 
 /** Doubling from 50 ms, with jitter so that a fleet does not come back in one moment. */
 const reconnectDelay = (failures: number): number =>
-  Math.min(50 * 2 ** Math.min(failures, 10), MAX_RECONNECT_DELAY_MS) * (0.75 + Math.random() / 4)
+  backoffMs(50, failures, MAX_RECONNECT_DELAY_MS) * (0.75 + Math.random() / 4)
