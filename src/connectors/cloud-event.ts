@@ -4,7 +4,7 @@ import { positionTime } from '../core/position.ts'
 import type { SinkEvent } from '../core/sink.ts'
 
 /** What every event says of itself. */
-interface Attributes {
+export interface Attributes {
   readonly specversion: '1.0'
   /** That of the event; `<id>/<part>` for the second and later ones that middleware made of it. Unique per `source`. */
   readonly id: string

@@ -1,5 +1,6 @@
+import { createRequire } from 'node:module'
 import type { AmqpError } from 'rhea'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import {
   aliveSignal,
   connectedSink,
@@ -12,12 +13,35 @@ import { useEventHubs } from '../../../test/support/event-hubs/use-event-hubs.ts
 import { failureOf } from '../../../test/support/until.ts'
 import { EventHubsError, MessageProcessingError } from '../../core/connector-errors.ts'
 
+const TRACEPARENT = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
 const MAX_BYTES = 65_536
 const server = useEventHubs({ maxMessageBytes: MAX_BYTES })
 const numbersOf = (data: readonly unknown[]) => data.map((one) => (one as { number: number }).number)
 const held = () => numbersOf(server.hub('events').data()).toSorted((a, b) => a - b)
 const range = (count: number) => Array.from({ length: count }, (_, number) => number)
 const text = (bytes: number) => JSON.stringify({ number: 0, text: 'x'.repeat(bytes) })
+
+type UseInstrumenter = (instrumenter: object | undefined) => void
+
+/** The names of the spans that the client of Azure starts from now on, by its own interface for them. */
+function azureSpans(): string[] {
+  const { resolve } = createRequire(import.meta.url)
+  const { useInstrumenter } = createRequire(resolve('@azure/event-hubs'))('@azure/core-tracing') as {
+    useInstrumenter: UseInstrumenter
+  }
+  const names: string[] = []
+  const nothing = () => undefined
+  const span = { end: nothing, setAttribute: nothing, setStatus: nothing, isRecording: () => true }
+  const tracingContext = { getValue: nothing, setValue: () => tracingContext }
+  useInstrumenter({
+    startSpan: (name: string) => (names.push(name), { span, tracingContext }),
+    withContext: (_: unknown, run: () => unknown) => run(),
+    createRequestHeaders: () => ({ traceparent: TRACEPARENT }),
+    parseTraceparentHeader: nothing,
+  })
+  onTestFinished(() => useInstrumenter(undefined))
+  return names
+}
 
 test('an event is a message of the AMQP binding of CloudEvents, as a consumer of Azure reads it', async () => {
   const sink = await connectedSink(server)
@@ -49,13 +73,24 @@ test('an event is a message of the AMQP binding of CloudEvents, as a consumer of
 
 test('the trace of an event goes on at its consumers', async () => {
   const sink = await connectedSink(server)
-  const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
-  await sink.write([sinkEvent(3, { traceparent })], aliveSignal())
+  await sink.write([sinkEvent(3, { traceparent: TRACEPARENT })], aliveSignal())
   const [message] = await consumed(server, 1)
   expect(message!.properties).toMatchObject({
-    'Diagnostic-Id': traceparent,
-    'cloudEvents:traceparent': traceparent,
+    'Diagnostic-Id': TRACEPARENT,
+    'cloudEvents:traceparent': TRACEPARENT,
   })
+  await sink.close()
+})
+
+test('an event that nobody traced costs no span, and its message says nothing of one', async () => {
+  const spans = azureSpans()
+  const sink = await connectedSink(server)
+  await sink.write([sinkEvent(3)], aliveSignal())
+  const [message] = await consumed(server, 1)
+  expect(message!.properties).toHaveProperty('cloudEvents:id')
+  expect(message!.properties).not.toHaveProperty('Diagnostic-Id')
+  expect(spans).toContain('EventHubProducerClient.sendBatch')
+  expect(spans).not.toContain('message')
   await sink.close()
 })
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { EventData } from '@azure/event-hubs'
 import { holdsJson } from '../../../core/codec.ts'
 import type { SinkEvent } from '../../../core/sink.ts'
-import { addExtensions, attributesOf } from '../../cloud-event.ts'
+import { addExtensions, attributesOf, type Attributes } from '../../cloud-event.ts'
 
 /** What Event Hubs takes as a partition key, in characters. */
 const MAX_KEY_LENGTH = 128
@@ -10,20 +10,36 @@ const MAX_KEY_LENGTH = 128
 const MAX_MESSAGE_ID_LENGTH = 128
 const TRACE = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/
 
+/**
+ * The client of Azure starts a span of its own for each message without a `Diagnostic-Id`, an eighth of all that a message
+ * costs. Nobody could follow it: the trace of an event is what the event says. Here the client finds one, that of the event
+ * or this, which is not written since it does not come up when properties are listed.
+ */
+class Properties {
+  [name: string]: unknown
+
+  static {
+    Object.defineProperty(this.prototype, 'Diagnostic-Id', { value: 'none', writable: true })
+  }
+
+  constructor({ specversion, id, source, type, time, partitionkey }: Attributes) {
+    this['cloudEvents:specversion'] = specversion
+    this['cloudEvents:id'] = id
+    this['cloudEvents:source'] = source
+    this['cloudEvents:type'] = type
+    this['cloudEvents:time'] = time
+    if (partitionkey !== undefined) this['cloudEvents:partitionkey'] = partitionkey
+  }
+}
+
 /** An event in the AMQP binding of CloudEvents 1.0, binary mode: the body is the data, attributes are properties. */
 export function toMessage(event: SinkEvent): EventData {
-  const { specversion, id, source, type, time, datacontenttype, partitionkey } = attributesOf(event)
-  const properties: Record<string, unknown> = {
-    'cloudEvents:specversion': specversion,
-    'cloudEvents:id': id,
-    'cloudEvents:source': source,
-    'cloudEvents:type': type,
-    'cloudEvents:time': time,
-  }
-  if (partitionkey !== undefined) properties['cloudEvents:partitionkey'] = partitionkey
+  const attributes = attributesOf(event)
+  const { id, datacontenttype } = attributes
+  const properties = new Properties(attributes)
   const { headers } = event.event
   addExtensions(properties, headers, 'cloudEvents:')
-  // By it the tools of Azure know where an event comes from; without one, its client makes a span of its own for each.
+  // By it the tools of Azure know where an event comes from.
   if (TRACE.test(headers['traceparent'] ?? '')) properties['Diagnostic-Id'] = headers['traceparent']
   const body = Buffer.from(bodyOf(event, datacontenttype))
   const message: EventData = { body, contentType: datacontenttype, properties }
