@@ -1,8 +1,20 @@
 import { isIP } from 'node:net'
-import { createClient, type RedisClientType } from '@redis/client'
+import {
+  RedisClient,
+  type RedisFunctions,
+  type RedisModules,
+  type RedisScripts,
+  type TypeMapping,
+} from '@redis/client'
 import { bytesOf, tlsOptionsOf, type TlsOptions } from '../../core/tls.ts'
 import type { Access } from './access.ts'
 import type { Address } from './address.ts'
+
+/**
+ * Without a method for each command of Redis, since each is sent as it is. `createClient` would make hundreds of them for
+ * every client whose options are new to it, which takes 25 ms and leaves 20 MB of garbage.
+ */
+export type SocketClient = RedisClient<RedisModules, RedisFunctions, RedisScripts, 2, TypeMapping>
 
 /** A client for one socket: it queues nothing while it is offline, and never reconnects. */
 export function socketClient(
@@ -10,8 +22,8 @@ export function socketClient(
   { username, password, database, tls }: Access,
   name: string,
   connectTimeoutMs: number,
-): RedisClientType {
-  return createClient({
+): SocketClient {
+  return new RedisClient({
     name,
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password }),
@@ -28,7 +40,7 @@ export function socketClient(
       connectTimeout: connectTimeoutMs,
       reconnectStrategy: false,
     },
-  }) as unknown as RedisClientType
+  })
 }
 
 /** Said outright, since a variable of the environment could switch the check off for all of Node.js. */
@@ -44,7 +56,7 @@ const secured = (host: string, { serverName, ...parts }: TlsOptions) => ({
  * Ends a client that has not connected in time: it waits for ever for the answers to its first commands, on a socket that
  * is dead but open. The answer takes the limit away, and says whether it was reached.
  */
-export function limitHandshake(client: RedisClientType, ms: number): () => Error | undefined {
+export function limitHandshake(client: SocketClient, ms: number): () => Error | undefined {
   let verdict: Error | undefined
   const timer = setTimeout(() => {
     verdict = new Error(`no answer within ${ms} ms`)

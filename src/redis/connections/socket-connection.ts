@@ -1,4 +1,4 @@
-import { RESP_TYPES, type RedisClientType } from '@redis/client'
+import { RESP_TYPES } from '@redis/client'
 import { backoffMs } from '../../core/backoff.ts'
 import type { MillraceError } from '../../core/errors.ts'
 import { noLog, type Log } from '../../core/service.ts'
@@ -14,7 +14,7 @@ import type {
 import { closedError, offlineError, replyCode, toCommandError } from '../errors.ts'
 import type { Access } from './access.ts'
 import { nameOf, type Address } from './address.ts'
-import { limitHandshake, socketClient } from './client.ts'
+import { limitHandshake, socketClient, type SocketClient } from './client.ts'
 
 /** Where a connection leads to. */
 export interface Route {
@@ -56,7 +56,7 @@ export class SocketConnection implements Connection, ServerConnection {
   readonly #onClose: () => void
   #address: Address
   /** The one that commands are sent on, or that is being opened. */
-  #client: RedisClientType | undefined
+  #client: SocketClient | undefined
   #ready = false
   #closed = false
   #epoch = 0
@@ -180,7 +180,7 @@ export class SocketConnection implements Connection, ServerConnection {
   }
 
   async #send<T>(
-    client: RedisClientType | undefined,
+    client: SocketClient | undefined,
     args: readonly Argument[],
     deadlineMs?: number,
     replyAs?: ReplyAs,
@@ -230,7 +230,7 @@ export class SocketConnection implements Connection, ServerConnection {
     this.#wake()
   }
 
-  async #greet(client: RedisClientType): Promise<void> {
+  async #greet(client: SocketClient): Promise<void> {
     const send = <T>(args: readonly Argument[]): Promise<T> =>
       client.sendCommand<T>(args).catch((error: unknown) => {
         throw toCommandError(error)
@@ -243,7 +243,7 @@ export class SocketConnection implements Connection, ServerConnection {
     return offlineError(fault, fault && `${nameOf(this.#address)}: ${fault.message}`)
   }
 
-  #createClient(address: Address): RedisClientType {
+  #createClient(address: Address): SocketClient {
     const client = socketClient(address, this.#route.access, this.#name, this.#connectTimeoutMs)
     client.on('error', (error: Error) => {
       if (this.#client !== client || !this.#ready) return
@@ -260,7 +260,7 @@ export class SocketConnection implements Connection, ServerConnection {
   }
 
   /** A replica was a master once: by now the route may lead to its successor. What is under way may end here. */
-  #leaveReplica(client: RedisClientType, error: MillraceError): MillraceError {
+  #leaveReplica(client: SocketClient, error: MillraceError): MillraceError {
     if (replyCode(error) === 'READONLY' && this.#client === client && Date.now() >= this.#moveOnAt) {
       this.#moveOnAt = Date.now() + MAX_RECONNECT_DELAY_MS
       this.#log.warn({}, `Redis connection ${this.#name} is given up: its server is a replica`)
@@ -270,7 +270,7 @@ export class SocketConnection implements Connection, ServerConnection {
     return error
   }
 
-  #replace(dead: RedisClientType, reason: string): void {
+  #replace(dead: SocketClient, reason: string): void {
     if (!this.#closed && this.#client === dead && this.#ready) {
       this.#log.warn({}, `Redis connection ${this.#name} is given up: ${reason}`)
       this.#lose(dead)
@@ -278,7 +278,7 @@ export class SocketConnection implements Connection, ServerConnection {
     dead.destroy()
   }
 
-  #lose(client: RedisClientType): void {
+  #lose(client: SocketClient): void {
     if (this.#closed || this.#client !== client) return
     this.#ready = false
     this.#client = undefined
@@ -308,7 +308,7 @@ export class SocketConnection implements Connection, ServerConnection {
     this.#failures++
   }
 
-  #leave(client: RedisClientType | undefined): void {
+  #leave(client: SocketClient | undefined): void {
     this.#ready = false
     if (this.#client === client) this.#client = undefined
     client?.destroy()
