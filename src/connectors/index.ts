@@ -10,7 +10,7 @@ export {
   type SinkErrorOptions,
 } from '../core/connector-errors.ts'
 export type { PipelineObserver, Sink, SinkContext, SinkEvent } from '../core/sink.ts'
-export type { Cursors, Source, SourceBatch, SourceContext, SourceItem } from '../core/source.ts'
+export type { CursorLease, Cursors, Source, SourceBatch, SourceContext, SourceItem } from '../core/source.ts'
 export {
   pipeline,
   type PipelineDeclaration,

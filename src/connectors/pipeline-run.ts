@@ -3,6 +3,7 @@ import type { Service } from '../core/service.ts'
 /**
  * - `connecting`: for the first time. `running`. `paused` by somebody.
  * - `retrying`: the sink or the source is not available, and is tried again.
+ * - `standby`: another instance reads the source; this one takes its place when that ends.
  * - `failed`: it waits until somebody mends what `lastError` names, and restarts it.
  * - `finished`: the source has come to its end.
  * - `stopped`.
@@ -12,6 +13,7 @@ export type PipelineState =
   | 'running'
   | 'paused'
   | 'retrying'
+  | 'standby'
   | 'failed'
   | 'finished'
   | 'stopped'

@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { altered, beforeSave } from '../../test/support/cursors.ts'
 import { Lab } from '../../test/support/worker-lab.ts'
 import { until } from '../../test/support/until.ts'
 import { ConfigurationError } from '../core/connector-errors.ts'
@@ -6,16 +8,17 @@ import { MillraceError } from '../core/errors.ts'
 import { FIRST_POSITION } from '../core/position.ts'
 import { noLog } from '../core/service.ts'
 import type { Cursors, Source, SourceBatch, SourceContext, SourceItem } from '../core/source.ts'
+import { MemoryCursors } from '../testing/memory-cursors.ts'
 import { MemoryStreamLog } from '../testing/memory-log.ts'
 import { pipeline, type SourcePipelineDeclaration, type SourcePipelineOptions } from './pipeline.ts'
 import { SourcePipeline } from './source-pipeline.ts'
 
 let lab: Lab
-let saved: Map<string, string>
+let cursors: MemoryCursors
 let runs: SourcePipeline[]
 beforeEach(() => {
   lab = new Lab(new MemoryStreamLog())
-  saved = new Map()
+  cursors = new MemoryCursors()
   runs = []
 })
 afterEach(async () => {
@@ -23,12 +26,11 @@ afterEach(async () => {
   await lab.close()
 })
 
-const cursors: Cursors = {
-  load: async (name) => saved.get(name),
-  save: async (name, cursor) => void saved.set(name, cursor),
-}
-
-function run(from: Source, options: Partial<SourcePipelineOptions> = {}, kept = cursors): SourcePipeline {
+function run(
+  from: Source,
+  options: Partial<SourcePipelineOptions> = {},
+  kept: Cursors = cursors,
+): SourcePipeline {
   const declared = pipeline('test', { from, to: lab.stream, retryDelayMs: 5, ...options })
   const one = new SourcePipeline(declared as SourcePipelineDeclaration, {
     streams: lab.log,
@@ -53,7 +55,7 @@ function countsToTen(hear: (context: SourceContext) => void = () => {}): Source 
 }
 
 async function numbers(): Promise<number[]> {
-  const entries = await lab.log.read(lab.stream, FIRST_POSITION, 100).catch(() => [])
+  const entries = await lab.log.read(lab.stream, FIRST_POSITION, 100_000).catch(() => [])
   return entries.map(({ fields }) => Number(fields[3]))
 }
 
@@ -64,19 +66,15 @@ test('what a source reads is published in its order, and its end is one', async 
   await pipe.start()
   await until('the end', () => pipe.status.state === 'finished')
   expect(await numbers()).toEqual(TEN)
-  expect(saved.get('test')).toBe('10')
+  expect(cursors.saved.get('test')).toBe('10')
   expect(pipe.status).toMatchObject({ kind: 'source', written: 10, refused: 0, streams: [lab.stream] })
 })
 
 test('it goes on at its cursor, and what was published before that was remembered is not published twice', async () => {
   let failures = 3
-  const forgetful: Cursors = {
-    ...cursors,
-    save: async (name, cursor) => {
-      if (failures-- > 0) throw new Error('not saved')
-      await cursors.save(name, cursor)
-    },
-  }
+  const forgetful = beforeSave(cursors, () => {
+    if (failures-- > 0) throw new Error('not saved')
+  })
   const pipe = run(countsToTen(), {}, forgetful)
   await pipe.start()
   await until('the end', () => pipe.status.state === 'finished')
@@ -85,12 +83,9 @@ test('it goes on at its cursor, and what was published before that was remembere
 })
 
 test('an item that comes again as another event is told, and nothing is passed over', async () => {
-  const never: Cursors = {
-    ...cursors,
-    save: async () => {
-      throw new Error('not saved')
-    },
-  }
+  const never = beforeSave(cursors, () => {
+    throw new Error('not saved')
+  })
   const before = run(countsToTen(), {}, never)
   await before.start()
   await until('two', async () => (await numbers()).length === 2)
@@ -104,7 +99,7 @@ test('an item that comes again as another event is told, and nothing is passed o
     /^what is read again was published before as another event: its options or its middleware/,
   )
   expect(await numbers()).toEqual([0, 1])
-  expect(saved.get('test')).toBeUndefined()
+  expect(cursors.saved.get('test')).toBeUndefined()
 })
 
 test('a source that fails is read again from the last cursor; a stop and a start go on there', async () => {
@@ -142,7 +137,11 @@ test('what can not be read, and what can not be published, are dead letters of t
       if (rounds++ === 0) throw new Error('again')
     },
   }
-  const pipe = run(source, {}, { ...cursors, load: async () => undefined })
+  const pipe = run(
+    source,
+    {},
+    altered(cursors, () => ({ cursor: undefined })),
+  )
   await pipe.start()
   await until('the end', () => pipe.status.state === 'finished')
   expect(await numbers()).toEqual([1, 4])
@@ -226,5 +225,94 @@ test('an item that middleware takes out hides no failure of those behind it', as
   await until('the end', () => pipe.status.state === 'finished')
   expect(pipe.status.lastError?.error).toBe('REDIS_REFUSED')
   expect(await numbers()).toEqual([1, 2])
-  expect([saved.get('test'), pipe.status.written]).toEqual(['3', 2])
+  expect([cursors.saved.get('test'), pipe.status.written]).toEqual(['3', 2])
+})
+
+/** Numbers from its cursor on, one batch for each turn that it is given. */
+function follows(turns: () => Promise<void>, starts: string[] = []): Source {
+  return {
+    async *read({ cursor = '0', signal }): AsyncIterable<SourceBatch> {
+      starts.push(cursor)
+      for (let next = Number(cursor); !signal.aborted; next++) {
+        yield { items: [item(next)], cursor: String(next + 1) }
+        await turns()
+      }
+    },
+  }
+}
+
+test('of two instances one reads, and the other goes on where that one stops', async () => {
+  const starts: string[] = []
+  const source = follows(() => sleep(1), starts)
+  const [first, second] = [run(source), run(source)]
+  await first.start()
+  await until('the first one', () => first.status.state === 'running')
+  await second.start()
+  await until('the second one', () => second.status.state === 'standby')
+  await first.stop(1_000)
+  const read = first.status.written
+  await until('its turn', () => second.status.written > 10)
+  expect(second.status.state).toBe('running')
+  await second.stop(1_000)
+  expect(starts).toEqual(['0', String(read)])
+  expect(await numbers()).toEqual((await numbers()).map((_, index) => index))
+  expect((await numbers()).length).toBe(read + second.status.written)
+})
+
+test('one that was not heard of does not move the cursor of its successor, and stands by', async () => {
+  let release: (() => void) | undefined
+  const hangs = follows(() => (release ? sleep(1) : new Promise((resolve) => (release = resolve))))
+  const late = run(hangs)
+  await late.start()
+  await until('a batch', () => cursors.saved.get('test') === '1')
+  await until('the hang', () => release !== undefined)
+  cursors.take('test')
+  const next = run(follows(() => sleep(1)))
+  await next.start()
+  await until('the successor', () => next.status.written > 5)
+  release!()
+  await until('the return', () => late.status.state === 'standby')
+  expect(late.status).toMatchObject({ written: 1, lastError: undefined })
+  await next.stop(1_000)
+  await until('its turn', () => late.status.written > 5)
+  await late.stop(1_000)
+  const all = await numbers()
+  expect(all).toEqual(all.map((_, index) => index))
+  expect(cursors.saved.get('test')).toBe(String(all.length))
+})
+
+test('what was published as its lease was lost is read again, and not published again', async () => {
+  const starts: unknown[] = []
+  let losses = 0
+  const shaky = beforeSave(cursors, () => {
+    if (cursors.saved.get('test') === '2' && losses++ === 0) cursors.take('test')
+  })
+  const pipe = run(
+    countsToTen(({ cursor }) => starts.push(cursor)),
+    {},
+    shaky,
+  )
+  await pipe.start()
+  await until('the end', () => pipe.status.state === 'finished')
+  expect(starts).toEqual([undefined, '2'])
+  expect(await numbers()).toEqual(TEN)
+  expect(pipe.status.lastError).toBeUndefined()
+})
+
+test('a source that does not end when it is stopped keeps no other instance from reading', async () => {
+  const stubborn: Source = {
+    async *read() {
+      yield { items: [], cursor: '0' }
+      await new Promise(() => {})
+    },
+  }
+  const before = run(stubborn)
+  await before.start()
+  await until('the first one', () => before.status.state === 'running')
+  const next = run(countsToTen())
+  await next.start()
+  await until('the second one', () => next.status.state === 'standby')
+  await before.stop(20)
+  await until('the end', () => next.status.state === 'finished')
+  expect(await numbers()).toEqual(TEN)
 })

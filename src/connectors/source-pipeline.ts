@@ -5,7 +5,7 @@ import { Publisher } from '../bus/publisher.ts'
 import { ConfigurationError } from '../core/connector-errors.ts'
 import { MillraceError, toError } from '../core/errors.ts'
 import { pause } from '../core/pause.ts'
-import type { Cursors, SourceBatch, SourceItem } from '../core/source.ts'
+import type { CursorLease, Cursors, SourceBatch, SourceItem } from '../core/source.ts'
 import { letterOf } from '../worker/ending.ts'
 import { asConnectorError, Failures } from './failures.ts'
 import type { SourcePipelineDeclaration } from './pipeline.ts'
@@ -21,13 +21,17 @@ const FIRST_DELAY_MS = 100
 
 /** From a start to a stop. */
 interface Life {
-  stopping: AbortController
-  loop: Promise<void>
+  readonly stopping: AbortController
+  loop?: Promise<void>
+  lease?: CursorLease
   /** Set by the first who stops it. */
   ended?: Promise<void>
 }
 
-/** Runs a pipeline from a source: publishes what it reads, in its order, then remembers how far it is. */
+/**
+ * Runs a pipeline from a source: publishes what it reads, in its order, then remembers how far it is. Of all instances one
+ * reads at a time, so that the ids of what is read are the same whoever reads it.
+ */
 export class SourcePipeline implements PipelineRun {
   readonly #declaration: SourcePipelineDeclaration
   readonly #surroundings: SourceSurroundings
@@ -68,9 +72,9 @@ export class SourcePipeline implements PipelineRun {
 
   async start(): Promise<void> {
     if (this.#life) return
-    const stopping = new AbortController()
     this.#state = 'connecting'
-    this.#life = { stopping, loop: this.#loop(stopping.signal) }
+    this.#life = { stopping: new AbortController() }
+    this.#life.loop = this.#loop(this.#life)
   }
 
   pause(): void {
@@ -94,23 +98,25 @@ export class SourcePipeline implements PipelineRun {
     if (life) await (life.ended ??= this.#end(life, deadlineMs))
   }
 
-  async #end({ stopping, loop }: Life, deadlineMs: number): Promise<void> {
-    stopping.abort()
-    this.#onResume?.()
+  async #end(life: Life, deadlineMs: number): Promise<void> {
+    life.stopping.abort()
     const ended = new AbortController()
-    await Promise.race([loop.then(() => ended.abort()), pause(deadlineMs, ended.signal)])
+    await Promise.race([life.loop?.then(() => ended.abort()), pause(deadlineMs, ended.signal)])
+    // One that is left behind must not keep the next one from reading.
+    if (!ended.signal.aborted) void giveBack(life.lease)
     this.#life = undefined
     this.#state = 'stopped'
   }
 
-  async #loop(stopping: AbortSignal): Promise<void> {
+  async #loop(life: Life): Promise<void> {
+    const stopping = life.stopping.signal
     const { retryDelayMs = RETRY_DELAY_MS } = this.#declaration
     for (let failures = 0; !stopping.aborted; failures++) {
       const before = this.#written
       try {
-        await this.#run(stopping)
-        if (!stopping.aborted) this.#state = 'finished'
-        return
+        if (await this.#run(life, stopping)) return
+        failures = 0
+        await pause(FIRST_DELAY_MS, stopping)
       } catch (thrown) {
         if (stopping.aborted) return
         if (this.#isHopeless(asConnectorError(toError(thrown)), failures)) return
@@ -130,23 +136,49 @@ export class SourcePipeline implements PipelineRun {
     return isHopeless
   }
 
-  async #run(stopping: AbortSignal): Promise<void> {
+  /** Whether there is nothing more to do: all is read, or the pipeline stops. */
+  async #run(life: Life, stopping: AbortSignal): Promise<boolean> {
+    const { name } = this.#declaration
+    const lease = await this.#surroundings.cursors.acquire(name, (reader) => this.#standBy(reader), stopping)
+    life.lease = lease
+    if (this.#state === 'standby') this.#state = 'connecting'
+    try {
+      if (!stopping.aborted) await this.#read(lease, AbortSignal.any([stopping, lease.lost]))
+      if (stopping.aborted) return true
+      if (lease.lost.aborted) return false
+      this.#state = 'finished'
+      return true
+    } finally {
+      await giveBack(lease)
+    }
+  }
+
+  async #read(lease: CursorLease, signal: AbortSignal): Promise<void> {
     const { name, from } = this.#declaration
-    const { cursors, log } = this.#surroundings
-    const cursor = await cursors.load(name)
-    for await (const batch of from.read({ name, log, signal: stopping, cursor })) {
+    const { log } = this.#surroundings
+    for await (const batch of from.read({ name, log, signal, cursor: lease.cursor })) {
       this.#state = 'running'
-      await this.#resumed(stopping)
+      await this.#resumed(signal)
       // A batch that is not in the stream is read again, from the cursor before it.
-      if (stopping.aborted) return
+      if (signal.aborted) return
       await this.#publish(batch)
-      await cursors.save(name, batch.cursor)
+      if (!(await lease.save(batch.cursor))) return
       await turn()
     }
   }
 
-  async #resumed(stopping: AbortSignal): Promise<void> {
-    while (this.#paused && !stopping.aborted) await new Promise<void>((resolve) => (this.#onResume = resolve))
+  #standBy(reader: string): void {
+    if (this.#state === 'standby') return
+    this.#state = 'standby'
+    this.#surroundings.log.info({ reader }, `The source is read by ${reader}; this instance stands by`)
+  }
+
+  async #resumed(signal: AbortSignal): Promise<void> {
+    while (this.#paused && !signal.aborted)
+      await new Promise<void>((resolve) => {
+        this.#onResume = resolve
+        signal.addEventListener('abort', () => resolve(), { once: true })
+      })
   }
 
   /** What can't be published is buried first: then all that the cursor leaves behind is somewhere. */
@@ -201,13 +233,15 @@ export class SourcePipeline implements PipelineRun {
   }
 }
 
+/** Where Redis is away, it runs out. */
+const giveBack = async (lease: CursorLease | undefined): Promise<void> => lease?.release().catch(() => {})
+
 /** Nobody chose the key of an item, so advice about keys would help nobody. */
 function explained(failure: MillraceError): MillraceError {
   if (failure.code !== 'IDEMPOTENCY_CONFLICT') return failure
   const message =
-    'what is read again was published before as another event: its options or its middleware have changed since, or ' +
-    'another instance reads the same and numbers it otherwise; it goes on when the id is forgotten (idempotencyTtlMs), ' +
-    `and the item is there twice then (${failure.message})`
+    'what is read again was published before as another event: its options or its middleware have changed since; ' +
+    `it goes on when the id is forgotten (idempotencyTtlMs), and the item is there twice then (${failure.message})`
   return new MillraceError(failure.code, message, { cause: failure })
 }
 

@@ -38,8 +38,26 @@ export interface Source {
   read(context: SourceContext): AsyncIterable<SourceBatch>
 }
 
-/** Where the cursors of sources are kept. */
+/** Where the cursors of sources are kept, and who reads them. */
 export interface Cursors {
-  load(pipeline: string): Promise<string | undefined>
-  save(pipeline: string, cursor: string): Promise<void>
+  /**
+   * Waits until nobody else reads the source of this pipeline.
+   *
+   * @param onBusy told now and then who reads it meanwhile
+   * @param signal ends the wait
+   * @throws what the signal was aborted with; or that the place of the cursors can't be reached
+   */
+  acquire(pipeline: string, onBusy: (reader: string) => void, signal: AbortSignal): Promise<CursorLease>
+}
+
+/** The right of one reader at a time to read a source, and to move its cursor. */
+export interface CursorLease {
+  /** Of the last batch that is in the stream; undefined for the start. */
+  readonly cursor: string | undefined
+  /** Aborted when another one may read. */
+  readonly lost: AbortSignal
+  /** @returns false where it is not ours any more: then the cursor stays where it is */
+  save(cursor: string): Promise<boolean>
+  /** For the next one to go on at once. */
+  release(): Promise<void>
 }

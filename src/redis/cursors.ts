@@ -1,24 +1,89 @@
-import type { Cursors } from '../core/source.ts'
-import type { Connection } from './connection.ts'
-import { cursorsKey } from './keys.ts'
+import { pause } from '../core/pause.ts'
+import type { CursorLease, Cursors } from '../core/source.ts'
+import { uniqueName } from '../core/unique-name.ts'
+import type { Connection, Sender } from './connection.ts'
+import { cursorsKey, sourceLeaseKey } from './keys.ts'
+import { Lease } from './lease.ts'
+import { Script } from './script.ts'
 
-/** The cursors of the sources of a service, a field of one hash each. */
+/** How long a reader may not be heard of before another one takes its place, in ms. */
+const LEASE_MS = 10_000
+
+/** KEYS: lease, cursors. ARGV: reader, pipeline, cursor. Answers 1 where the reader has the lease. */
+const saveScript = new Script<0 | 1>(`
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[2], ARGV[2], ARGV[3])
+return 1
+`)
+
+/** The cursors of the sources of a service, a field of one hash each, and beside it a lease for who reads one. */
 export class RedisCursors implements Cursors {
   readonly #connection: Connection
-  readonly #key: string
+  readonly #patient: Sender
+  readonly #service: string
+  readonly #leaseMs: number
+  /** Pipeline → who had its lease last and could not give it back: it need not wait for its own end. */
+  readonly #unreleased = new Map<string, string>()
 
-  /** @param service by its name: services that share a Redis have pipelines, and so cursors, of their own */
-  constructor(connection: Connection, service: string) {
+  /**
+   * @param service by its name: services that share a Redis have pipelines, and so cursors, of their own
+   * @param patient waits for the connection while that is being made anew, which a lease must not
+   */
+  constructor(connection: Connection, patient: Sender, service: string, leaseMs = LEASE_MS) {
     this.#connection = connection
-    this.#key = cursorsKey(service)
+    this.#patient = patient
+    this.#service = service
+    this.#leaseMs = leaseMs
   }
 
-  async load(pipeline: string): Promise<string | undefined> {
-    const cursor = await this.#connection.send<string | null>(['HGET', this.#key, pipeline])
-    return cursor ?? undefined
+  async acquire(
+    pipeline: string,
+    onBusy: (reader: string) => void,
+    signal: AbortSignal,
+  ): Promise<CursorLease> {
+    const reader = this.#unreleased.get(pipeline) ?? uniqueName()
+    const lost = new AbortController()
+    const lease = new Lease(this.#connection, {
+      key: sourceLeaseKey(this.#service, pipeline),
+      consumer: reader,
+      lastsMs: this.#leaseMs,
+      onTaken: () => this.#unreleased.set(pipeline, reader),
+      onLost: () => lost.abort(),
+    })
+    while (!(await lease.ensure())) {
+      if (lease.holder !== '') onBusy(lease.holder)
+      await pause(lease.restMs, signal)
+      signal.throwIfAborted()
+    }
+    const cursor = await this.#patient.send<string | null>(['HGET', cursorsKey(this.#service), pipeline])
+    const renewing = keep(lease, lost.signal, this.#leaseMs / 4)
+    return {
+      cursor: cursor ?? undefined,
+      lost: lost.signal,
+      save: async (next) => {
+        const isOurs = await this.#save(pipeline, reader, next)
+        if (!isOurs) lease.lose()
+        return isOurs
+      },
+      release: async () => {
+        lost.abort()
+        await renewing
+        await lease.release()
+        if (this.#unreleased.get(pipeline) === reader) this.#unreleased.delete(pipeline)
+      },
+    }
   }
 
-  async save(pipeline: string, cursor: string): Promise<void> {
-    await this.#connection.send(['HSET', this.#key, pipeline, cursor])
+  async #save(pipeline: string, reader: string, cursor: string): Promise<boolean> {
+    const keys = [sourceLeaseKey(this.#service, pipeline), cursorsKey(this.#service)]
+    return (await saveScript.run(this.#patient, keys, [reader, pipeline, cursor])) === 1
+  }
+}
+
+/** Renews a lease for as long as it is ours. While Redis is away it ends by our clock. */
+async function keep(lease: Lease, lost: AbortSignal, everyMs: number): Promise<void> {
+  while (!lost.aborted) {
+    await pause(everyMs, lost)
+    if (lease.term !== undefined) await lease.renew().catch(() => {})
   }
 }

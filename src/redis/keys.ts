@@ -75,5 +75,9 @@ export const STREAM_REGISTRY_KEY = 'millrace:streams'
 /** Hash: pipeline → the cursor of its source, up to which everything is in the stream. */
 export const cursorsKey = (service: string): string => `millrace:cursors:${encodeURIComponent(service)}`
 
+/** String: the instance that reads the source of a pipeline; it expires when that is not heard of. */
+export const sourceLeaseKey = (service: string, pipeline: string): string =>
+  `${slotPrefix(cursorsKey(service))}lease:${encodeURIComponent(pipeline)}`
+
 /** Strings: client → how many requests it made in the current window of time; each expires with its window. */
 export const CLIENT_RATE_PREFIX = 'millrace:rate:'

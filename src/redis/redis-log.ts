@@ -173,9 +173,13 @@ export class RedisStreamLog implements StreamLog {
     return new RedisKeyStore(this.#control, service, this.#options)
   }
 
-  /** How far the sources of a service were read. */
-  cursors(service: string): RedisCursors {
-    return new RedisCursors(this.#calls, service)
+  /**
+   * How far the sources of a service were read, and who reads them.
+   *
+   * @param leaseMs how long a reader may not be heard of before another one takes its place (10 s)
+   */
+  cursors(service: string, leaseMs?: number): RedisCursors {
+    return new RedisCursors(this.#control, this.#calls, service, leaseMs)
   }
 
   /** Requests that may be sent again, and their answers. */

@@ -3,7 +3,15 @@ import { isReservedName } from '../core/reserved-names.ts'
 import { JOBS_STREAM } from '../schedule/tick-event.ts'
 import { stagedKey } from './backup/staged-keys.ts'
 import { ACTIVE_KEY, ALL_KEY, ENDED_KEY, jobKey, LAST_KEY, OPEN_KEY } from './jobs/job-keys.ts'
-import { CLIENT_RATE_PREFIX, cursorsKey, deadLetterKey, groupKeys, idempotencyKey, inletKey } from './keys.ts'
+import {
+  CLIENT_RATE_PREFIX,
+  cursorsKey,
+  deadLetterKey,
+  groupKeys,
+  idempotencyKey,
+  inletKey,
+  sourceLeaseKey,
+} from './keys.ts'
 import { rateKey, seenKey, STREAM_REGISTRY_KEY } from './keys.ts'
 import { actionsKey } from './operations/action-record.ts'
 import { replayKey } from './replay/replay-keys.ts'
@@ -60,6 +68,7 @@ test('what belongs to no stream is reserved as well', () => {
     STREAM_REGISTRY_KEY,
     CLIENT_RATE_PREFIX,
     cursorsKey('a b'),
+    sourceLeaseKey('a b', 'c}d'),
     SCHEDULED_STREAMS_KEY,
     EARLIER_KEY,
     TICKS_KEY,

@@ -17,6 +17,7 @@ export {
 } from '../engines/test-servers.ts'
 export { streamLogConformance } from './conformance.ts'
 export type { Features, OpenLog, OpenOptions, Runner, StreamLogAdapter } from './conformance/adapter.ts'
+export { MemoryCursors } from './memory-cursors.ts'
 export { MemoryStreamLog, type MemoryStreamLogOptions } from './memory-log.ts'
 export { startFaultProxy, type FaultProxy } from './fault-proxy.ts'
 export { sinkConformance } from './sink-conformance.ts'

@@ -25,5 +25,8 @@ const declared = pipeline('child', {
   to: stream,
 })
 const streams = await RedisStreamLog.open({ url })
-const surroundings = { streams, log: noLog, cursors: streams.cursors('test') }
+/** One that is killed is soon not heard of. */
+const LEASE_MS = 800
+const surroundings = { streams, log: noLog, cursors: streams.cursors('test', LEASE_MS) }
 await new SourcePipeline(declared as SourcePipelineDeclaration, surroundings).start()
+process.stdout.write(`${JSON.stringify({ ready: true })}\n`)

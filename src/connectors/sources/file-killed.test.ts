@@ -13,7 +13,7 @@ const server = useRedisServer()
 const log = useLog(server)
 
 let folder: string
-let children: Child<never>[]
+let children: Child<{ ready: true }>[]
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'millrace-source-'))
   children = []
@@ -23,8 +23,8 @@ afterEach(async () => {
   rmSync(folder, { recursive: true })
 })
 
-function start(options: SourceFileChildOptions): Child<never> {
-  const child = new Child<never>('./source-file-child.ts', options)
+function start(options: SourceFileChildOptions): Child<{ ready: true }> {
+  const child = new Child<{ ready: true }>('./source-file-child.ts', options)
   children.push(child)
   return child
 }
@@ -74,6 +74,51 @@ test.each(Object.entries(ROTATIONS))(
     start({ url: server.url, path, stream })
     await until('all of them', async () => (await numbers(stream)).length >= written)
     expect(await numbers(stream)).toEqual(Array.from({ length: written }, (_, number) => number))
+  },
+  60_000,
+)
+
+const ROUNDS = 6
+/** With a glob each file is by itself, whatever it is called: it takes the names of rotated ones, too. */
+const SHARED = [
+  { path: '*.log*', files: ['x.log', 'y.log', 'z.log'], rotation: 'renamed' },
+  { path: 'x.log', files: ['x.log'], rotation: 'renamed' },
+  { path: 'x.log', files: ['x.log'], rotation: 'copied and cut' },
+]
+/** In the order of time; by name they are the other way round. */
+const APPEARING = ['i.log', 'h.log', 'g.log', 'f.log', 'e.log', 'd.log', 'c.log', 'b.log', 'a.log']
+
+test.each(SHARED)(
+  'two instances that are killed in turn, while files for $path appear and are $rotation, bring each line once',
+  async ({ path, files, rotation }) => {
+    const stream = `shared:${path}:${rotation}`
+    const options = { url: server.url, path: join(folder, path), stream }
+    let written = 0
+    const write = (file: string) => appendFileSync(join(folder, file), `${written++}\n`)
+    const writeAll = (lines: number) => {
+      for (let line = 0; line < lines; line++) for (const file of files) write(file)
+    }
+    writeAll(10)
+    let [older, newer] = [start(options), start(options)]
+    await until('the first lines', async () => (await numbers(stream)).length === written)
+    for (let round = 1; round <= ROUNDS; round++) {
+      await until('both', () => older.lines.length > 0 && newer.lines.length > 0)
+      const before = (await numbers(stream)).length
+      writeAll(200)
+      for (const file of files) ROTATIONS[rotation]!(join(folder, file), round)
+      writeAll(200)
+      if (path !== 'x.log')
+        for (const name of APPEARING) {
+          for (let line = 0; line < 50; line++) write(`${round}-${name}`)
+          await sleep(3)
+        }
+      await until('lines of this round', async () => (await numbers(stream)).length > before + 300)
+      await older.end()
+      ;[older, newer] = [newer, start(options)]
+    }
+    await until('all of them', async () => (await numbers(stream)).length >= written)
+    const all = await numbers(stream)
+    expect(all.toSorted((a, b) => a - b)).toEqual(Array.from({ length: written }, (_, number) => number))
   },
   60_000,
 )

@@ -15,6 +15,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { beforeSave } from '../../../test/support/cursors.ts'
 import { until } from '../../../test/support/until.ts'
 import { Lab } from '../../../test/support/worker-lab.ts'
 import { decodeEntry } from '../../core/codec.ts'
@@ -22,6 +23,7 @@ import type { Event } from '../../core/event.ts'
 import { FIRST_POSITION } from '../../core/position.ts'
 import { noLog } from '../../core/service.ts'
 import type { Cursors } from '../../core/source.ts'
+import { MemoryCursors } from '../../testing/memory-cursors.ts'
 import { MemoryStreamLog } from '../../testing/memory-log.ts'
 import { configuredPipelines } from '../configured/configured-pipelines.ts'
 import { pipeline, type SourcePipelineDeclaration } from '../pipeline.ts'
@@ -35,13 +37,13 @@ import { fileSource, type FileSourceOptions } from './file.ts'
 let lab: Lab
 let folder: string
 let path: string
-let saved: Map<string, string>
+let cursors: MemoryCursors
 let runs: SourcePipeline[]
 beforeEach(() => {
   lab = new Lab(new MemoryStreamLog())
   folder = mkdtempSync(join(tmpdir(), 'millrace-source-'))
   path = join(folder, 'app.log')
-  saved = new Map()
+  cursors = new MemoryCursors()
   runs = []
 })
 afterEach(async () => {
@@ -50,14 +52,9 @@ afterEach(async () => {
   rmSync(folder, { recursive: true })
 })
 
-const cursors: Cursors = {
-  load: async (name) => saved.get(name),
-  save: async (name, cursor) => void saved.set(name, cursor),
-}
-
 const LINES: FileSourceOptions = { path: '', format: 'jsonl', eventType: 'line' }
 
-async function start(options: object = {}, kept = cursors): Promise<SourcePipeline> {
+async function start(options: object = {}, kept: Cursors = cursors): Promise<SourcePipeline> {
   const from = fileSource({ ...LINES, path, pollMs: 5, ...options } as FileSourceOptions)
   const declared = pipeline('test', { from, to: lab.stream, retryDelayMs: 5 }) as SourcePipelineDeclaration
   const run = new SourcePipeline(declared, { streams: lab.log, log: noLog, cursors: kept })
@@ -87,7 +84,7 @@ const add = (...values: unknown[]) => appendFileSync(path, lines(...values))
 /** So many files were begun, and of the last one nothing was read. */
 const begun = (count: number) =>
   until('an empty file', () => {
-    const cursor = decodeCursor(saved.get('test'))
+    const cursor = decodeCursor(cursors.saved.get('test'))
     return cursor.begun === count && cursor.places.at(-1)?.offset === 0
   })
 const isOpen = (file: string): boolean =>
@@ -285,7 +282,7 @@ test.each([true, false])(
 )
 
 test('the cursor of another source is told', async () => {
-  saved.set('test', '{"page":7}')
+  cursors.saved.set('test', '{"page":7}')
   const run = await start()
   await until('the refusal', () => run.status.state === 'failed')
   expect(run.status.lastError?.message).toMatch(/^the cursor of this pipeline is not one of files: give/)
@@ -534,13 +531,9 @@ test('many lines come once and in their order, though the place is forgotten now
   const numbers = Array.from({ length: 5_000 }, (_, number) => number)
   writeFileSync(path, lines(...numbers))
   let saves = 0
-  const forgetful: Cursors = {
-    ...cursors,
-    save: async (name, cursor) => {
-      if (++saves % 3 === 0) throw new Error('not saved')
-      await cursors.save(name, cursor)
-    },
-  }
+  const forgetful = beforeSave(cursors, () => {
+    if (++saves % 3 === 0) throw new Error('not saved')
+  })
   const run = await start({ batchSize: 100 }, forgetful)
   await until('the end', () => run.status.state === 'finished')
   expect(await data()).toEqual(numbers)

@@ -7,7 +7,16 @@ const PIPELINES = '/pipelines'
 const PIPELINE = `${PIPELINES}/{name}`
 const params = z.object({ name: nameOf('pipeline name', 'archive') })
 
-const STATES = ['connecting', 'running', 'paused', 'retrying', 'failed', 'finished', 'stopped'] as const
+const STATES = [
+  'connecting',
+  'running',
+  'paused',
+  'retrying',
+  'standby',
+  'failed',
+  'finished',
+  'stopped',
+] as const
 
 const PipelineSchema = z
   .object({
@@ -15,7 +24,8 @@ const PipelineSchema = z
     kind: z.enum(['sink', 'source']),
     state: z.enum(STATES).openapi({
       description:
-        '`retrying`: its sink or source is away; `failed`: it waits until `lastError` is mended, and a restart',
+        '`retrying`: its sink or source is away; `standby`: another instance reads its source; `failed`: it waits ' +
+        'until `lastError` is mended, and a restart',
     }),
     paused: z.boolean().openapi({ description: 'By an operator, on all instances' }),
     streams: z

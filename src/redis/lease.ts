@@ -1,20 +1,20 @@
-import type { Connection } from '../connection.ts'
-import { Script } from '../script.ts'
+import type { Connection } from './connection.ts'
+import { Script } from './script.ts'
 
 /** Longest pause between two looks of who does not hold the lease, in ms: a free one is taken within a second. */
 const LOOK_INTERVAL_MS = 900
 
 /**
  * KEYS: lease. ARGV: consumer, how long it lasts in ms, and `take` when a free one is taken.
- * Answers 1 when the consumer holds it, and the ms that it still lasts, whoever has it.
+ * Answers 1 when the consumer holds it, the ms that it still lasts, and who has it.
  */
-const leaseScript = new Script<[held: 0 | 1, lastsMs: number]>(`
+const leaseScript = new Script<[held: 0 | 1, lastsMs: number, holder: string]>(`
 local holder = redis.call('GET', KEYS[1])
 if holder == ARGV[1] or (not holder and ARGV[3] == 'take') then
   redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-  return { 1, tonumber(ARGV[2]) }
+  return { 1, tonumber(ARGV[2]), ARGV[1] }
 end
-return { 0, holder and redis.call('PTTL', KEYS[1]) or 0 }
+return { 0, holder and redis.call('PTTL', KEYS[1]) or 0, holder or '' }
 `)
 
 const releaseScript = new Script<number>(`
@@ -32,8 +32,8 @@ export interface LeaseOptions {
 }
 
 /**
- * The right of one member of an exclusive group to be handed entries. It ends by our own clock, counted from before its
- * renewal was sent, and so never later than Redis ends it.
+ * The right of one consumer at a time: of a member of an exclusive group to be handed entries, of an instance to read a
+ * source. It ends by our own clock, counted from before its renewal was sent, and so never later than Redis ends it.
  */
 export class Lease {
   readonly #connection: Connection
@@ -43,6 +43,7 @@ export class Lease {
   #heldUntil = 0
   #renewAt = 0
   #nextLookAt = 0
+  #holder = ''
   /** Counts how often it was taken: what began in one term must not end in another. */
   #term = 0
 
@@ -55,6 +56,11 @@ export class Lease {
   get term(): number | undefined {
     if (this.#held && performance.now() >= this.#heldUntil) this.lose()
     return this.#held ? this.#term : undefined
+  }
+
+  /** Who had it when it was last asked for; empty for nobody. */
+  get holder(): string {
+    return this.#holder
   }
 
   /** How long there is nothing to ask, in ms. */
@@ -78,7 +84,9 @@ export class Lease {
   async #ask(what: 'take' | 'renew'): Promise<void> {
     const { key, consumer, lastsMs } = this.#options
     const sentAt = performance.now()
-    const [held, left] = await leaseScript.run(this.#connection, [key], [consumer, String(lastsMs), what])
+    const args = [consumer, String(lastsMs), what]
+    const [held, left, holder] = await leaseScript.run(this.#connection, [key], args)
+    this.#holder = holder
     if (held === 0) {
       const wait = what === 'renew' ? 0 : Math.min(Math.max(left, 0) + 1, LOOK_INTERVAL_MS)
       this.#nextLookAt = performance.now() + wait
