@@ -141,7 +141,7 @@ export class SourcePipeline implements PipelineRun {
     const { name } = this.#declaration
     const lease = await this.#surroundings.cursors.acquire(name, (reader) => this.#standBy(reader), stopping)
     life.lease = lease
-    if (this.#state === 'standby') this.#state = 'connecting'
+    if (this.#state === 'standby') this.#takeOver()
     try {
       if (!stopping.aborted) await this.#read(lease, AbortSignal.any([stopping, lease.lost]))
       if (stopping.aborted) return true
@@ -171,6 +171,11 @@ export class SourcePipeline implements PipelineRun {
     if (this.#state === 'standby') return
     this.#state = 'standby'
     this.#surroundings.log.info({ reader }, `The source is read by ${reader}; this instance stands by`)
+  }
+
+  #takeOver(): void {
+    this.#state = 'connecting'
+    this.#surroundings.log.info({}, 'The source is read by this instance from now on')
   }
 
   async #resumed(signal: AbortSignal): Promise<void> {

@@ -3,10 +3,10 @@ import { collectIssues, InvalidError, type Issue } from '../../core/errors.ts'
 import { requireCounts } from '../../core/require-counts.ts'
 import type { Sink, SinkContext, SinkEvent } from '../../core/sink.ts'
 import type { TlsSource } from '../../core/tls.ts'
-import { fingerprintOf } from '../../postgres/fingerprint.ts'
 import { outageMessage, tableFaultMessage, tableFaultOf } from '../../postgres/table/faults.ts'
-import { TableWriter, type TableRow } from '../../postgres/table/table-writer.ts'
-import { isColumnPath, valueAt, type ColumnPath } from './postgres/columns.ts'
+import { TableWriter } from '../../postgres/table/table-writer.ts'
+import { isColumnPath, type ColumnPath } from './postgres/columns.ts'
+import { lastOfEachKey, RowMaker } from './postgres/rows.ts'
 
 export interface PostgresSinkOptions {
   /** `postgres://user:password@host:port/database`; it need not be the database of Millrace. */
@@ -56,20 +56,13 @@ class PostgresSink implements Sink {
   readonly concurrency: number
   readonly wantsJson = true
   readonly #options: PostgresSinkOptions & typeof DEFAULTS
-  readonly #columns: readonly (readonly [string, ColumnPath])[]
-  /** Those that take the data as they were published, and the others. */
-  readonly #dataColumns: readonly string[]
-  readonly #otherColumns: readonly (readonly [string, ColumnPath])[]
+  readonly #rows: RowMaker
   #writer: TableWriter | undefined
 
   constructor(options: PostgresSinkOptions & typeof DEFAULTS) {
     this.#options = options
     this.concurrency = options.concurrency
-    this.#columns = Object.entries(options.columns)
-    const isData = ([column, path]: readonly [string, ColumnPath]) =>
-      path === 'data' && !options.key.includes(column)
-    this.#dataColumns = this.#columns.filter(isData).map(([column]) => column)
-    this.#otherColumns = this.#columns.filter((column) => !isData(column))
+    this.#rows = new RowMaker(options)
   }
 
   async connect({ name, log }: SinkContext): Promise<void> {
@@ -80,7 +73,7 @@ class PostgresSink implements Sink {
       table,
       key,
       rememberMs,
-      columns: this.#columns.map(([column]) => column),
+      columns: Object.keys(this.#options.columns),
       // What one table has says nothing of another one.
       ledger: JSON.stringify([name, table]),
       maxConnections: concurrency + 1,
@@ -90,7 +83,7 @@ class PostgresSink implements Sink {
   }
 
   async write(events: readonly SinkEvent[], signal: AbortSignal): Promise<void> {
-    const rows = this.#lastOfEachKey(events.map((event) => this.#rowOf(event)))
+    const rows = lastOfEachKey(events.map((event) => this.#rows.rowOf(event)))
     await this.#writer!.write(rows, signal).catch((error: unknown) => this.#fail(error))
   }
 
@@ -98,31 +91,6 @@ class PostgresSink implements Sink {
     const writer = this.#writer
     this.#writer = undefined
     await writer?.close()
-  }
-
-  #rowOf(event: SinkEvent): TableRow {
-    const { stream, position, part, entry, dataJson } = event
-    const identity = `${stream}:${position}:${part}:${fingerprintOf(entry.fields)}`.replaceAll('\0', '\ufffd')
-    const columns = dataJson === undefined ? this.#columns : this.#otherColumns
-    const values = Object.fromEntries(columns.map(([column, path]) => [column, valueAt(event, path)]))
-    if (dataJson === undefined) return { identity, values }
-    return {
-      identity,
-      values,
-      json: Object.fromEntries(this.#dataColumns.map((column) => [column, dataJson])),
-    }
-  }
-
-  /** One statement can't touch a row twice: of those of one key the last one stands. NULL is no key of any other row. */
-  #lastOfEachKey(rows: readonly TableRow[]): TableRow[] {
-    const { key } = this.#options
-    if (key.length === 0) return [...rows]
-    const last = new Map<string, TableRow>()
-    const keyOf = ({ values }: TableRow) => JSON.stringify(key.map((column) => values![column]))
-    const isWhole = ({ values }: TableRow) => key.every((column) => values![column] !== null)
-    for (const row of rows) if (isWhole(row)) last.set(keyOf(row), row)
-    const stands = (row: TableRow) => !isWhole(row) || last.get(keyOf(row)) === row
-    return rows.map((row) => (stands(row) ? row : { ...row, values: null }))
   }
 
   /** @throws what the failure of a statement means */
