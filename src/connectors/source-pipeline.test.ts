@@ -316,3 +316,43 @@ test('a source that does not end when it is stopped keeps no other instance from
   await until('the end', () => next.status.state === 'finished')
   expect(await numbers()).toEqual(TEN)
 })
+
+test('a source that ends by throwing where its lease is lost has not failed', async () => {
+  const starts: string[] = []
+  const throws: Source = {
+    async *read({ cursor = '0', signal }): AsyncIterable<SourceBatch> {
+      starts.push(cursor)
+      yield { items: [item(Number(cursor))], cursor: String(Number(cursor) + 1) }
+      await sleep(60_000, undefined, { signal })
+    },
+  }
+  const pipe = run(throws)
+  await pipe.start()
+  await until('a batch', () => cursors.saved.get('test') === '1')
+  cursors.take('test')
+  await until('the next start', () => cursors.saved.get('test') === '2')
+  expect(starts).toEqual(['0', '1'])
+  expect(pipe.status).toMatchObject({ state: 'running', lastError: undefined })
+})
+
+test('what was prepared while the lease was lost is left to whoever reads now', async () => {
+  let prepare: (() => void) | undefined
+  const slow = run(countsToTen(), {
+    middleware: [
+      async (event) => {
+        if (event.data === 1) await new Promise<void>((resolve) => (prepare ??= resolve))
+        return event
+      },
+    ],
+  })
+  await slow.start()
+  await until('the middleware', () => prepare !== undefined)
+  cursors.take('test')
+  const next = run(countsToTen())
+  await next.start()
+  await until('the end', () => next.status.state === 'finished')
+  prepare!()
+  await until('the end of that', () => slow.status.state === 'finished')
+  expect(slow.status.written).toBe(0)
+  expect(await numbers()).toEqual(TEN)
+})

@@ -1,4 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises'
+import { answerWithin } from '../core/answer-within.ts'
 import { backoffMs } from '../core/backoff.ts'
 import type { PreparedEvent } from '../core/checked-entry.ts'
 import { Publisher } from '../bus/publisher.ts'
@@ -18,11 +19,13 @@ export interface SourceSurroundings extends PipelineSurroundings {
 
 const RETRY_DELAY_MS = 5_000
 const FIRST_DELAY_MS = 100
+/** How long a stop waits for a lease to be given back that a source did not let go of. */
+const RELEASE_MS = 500
 
 /** From a start to a stop. */
 interface Life {
   readonly stopping: AbortController
-  loop?: Promise<void>
+  loop: Promise<void>
   lease?: CursorLease
   /** Set by the first who stops it. */
   ended?: Promise<void>
@@ -44,6 +47,8 @@ export class SourcePipeline implements PipelineRun {
   #refused = 0
   #lastWriteAt: number | undefined
   #life: Life | undefined
+  /** Who reads the source while this instance stands by. */
+  #reader: string | undefined
 
   constructor(declaration: SourcePipelineDeclaration, surroundings: SourceSurroundings) {
     this.#declaration = declaration
@@ -73,8 +78,9 @@ export class SourcePipeline implements PipelineRun {
   async start(): Promise<void> {
     if (this.#life) return
     this.#state = 'connecting'
-    this.#life = { stopping: new AbortController() }
-    this.#life.loop = this.#loop(this.#life)
+    const life: Life = { stopping: new AbortController(), loop: Promise.resolve() }
+    this.#life = life
+    life.loop = this.#loop(life)
   }
 
   pause(): void {
@@ -100,10 +106,10 @@ export class SourcePipeline implements PipelineRun {
 
   async #end(life: Life, deadlineMs: number): Promise<void> {
     life.stopping.abort()
-    const ended = new AbortController()
-    await Promise.race([life.loop?.then(() => ended.abort()), pause(deadlineMs, ended.signal)])
-    // One that is left behind must not keep the next one from reading.
-    if (!ended.signal.aborted) void giveBack(life.lease)
+    await answerWithin(life.loop, deadlineMs)
+      // One that is left behind must not keep the next one from reading.
+      .catch(() => answerWithin(giveBack(life.lease), RELEASE_MS))
+      .catch(() => {})
     this.#life = undefined
     this.#state = 'stopped'
   }
@@ -141,13 +147,18 @@ export class SourcePipeline implements PipelineRun {
     const { name } = this.#declaration
     const lease = await this.#surroundings.cursors.acquire(name, (reader) => this.#standBy(reader), stopping)
     life.lease = lease
-    if (this.#state === 'standby') this.#takeOver()
     try {
-      if (!stopping.aborted) await this.#read(lease, AbortSignal.any([stopping, lease.lost]))
+      if (stopping.aborted) return true
+      this.#takeOver()
+      await this.#read(lease, AbortSignal.any([stopping, lease.lost]))
       if (stopping.aborted) return true
       if (lease.lost.aborted) return false
       this.#state = 'finished'
       return true
+    } catch (error) {
+      // Then the source ended as it was told to, by throwing.
+      if (lease.lost.aborted) return stopping.aborted
+      throw error
     } finally {
       await giveBack(lease)
     }
@@ -157,24 +168,29 @@ export class SourcePipeline implements PipelineRun {
     const { name, from } = this.#declaration
     const { log } = this.#surroundings
     for await (const batch of from.read({ name, log, signal, cursor: lease.cursor })) {
-      this.#state = 'running'
-      await this.#resumed(signal)
       // A batch that is not in the stream is read again, from the cursor before it.
       if (signal.aborted) return
-      await this.#publish(batch)
+      this.#state = 'running'
+      await this.#resumed(signal)
+      const prepared = await this.#prepareAll(batch, signal)
+      if (signal.aborted) return
+      await this.#publish(prepared)
       if (!(await lease.save(batch.cursor))) return
       await turn()
     }
   }
 
   #standBy(reader: string): void {
-    if (this.#state === 'standby') return
     this.#state = 'standby'
+    if (this.#reader === reader) return
+    this.#reader = reader
     this.#surroundings.log.info({ reader }, `The source is read by ${reader}; this instance stands by`)
   }
 
   #takeOver(): void {
+    if (this.#state !== 'standby') return
     this.#state = 'connecting'
+    this.#reader = undefined
     this.#surroundings.log.info({}, 'The source is read by this instance from now on')
   }
 
@@ -187,13 +203,18 @@ export class SourcePipeline implements PipelineRun {
   }
 
   /** What can't be published is buried first: then all that the cursor leaves behind is somewhere. */
-  async #publish({ items }: SourceBatch): Promise<void> {
-    const { name, stream } = this.#declaration
+  async #prepareAll({ items }: SourceBatch, signal: AbortSignal): Promise<PreparedEvent[]> {
     const prepared: PreparedEvent[] = []
     for (const item of items) {
+      if (signal.aborted) break
       const event = await this.#prepare(item)
       if (event) prepared.push(event)
     }
+    return prepared
+  }
+
+  async #publish(prepared: readonly PreparedEvent[]): Promise<void> {
+    const { name, stream } = this.#declaration
     if (prepared.length === 0) return
     const results = await this.#publisher.write(stream, prepared)
     for (const result of results)

@@ -17,7 +17,7 @@ export interface SourceContext {
   /** The name of the pipeline. */
   readonly name: string
   readonly log: Log
-  /** Aborted when the pipeline stops. */
+  /** Aborted when the pipeline stops, or when another instance may read. */
   readonly signal: AbortSignal
   /** Of the last batch that is in the stream; undefined for the start. */
   readonly cursor: string | undefined
@@ -56,8 +56,8 @@ export interface CursorLease {
   readonly cursor: string | undefined
   /** Aborted when another one may read. */
   readonly lost: AbortSignal
-  /** @returns false where it is not ours any more: then the cursor stays where it is */
+  /** @returns false where it is not ours any more: then the cursor stays where it is, and `lost` is aborted */
   save(cursor: string): Promise<boolean>
-  /** For the next one to go on at once. */
+  /** For the next one to go on at once. Idempotent. */
   release(): Promise<void>
 }

@@ -1,6 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { failureOf, until } from '../../test/support/until.ts'
 import { useLog, useRedis } from '../../test/support/use-redis.ts'
+import type { CursorLease } from '../core/source.ts'
 import { startFaultProxy } from '../testing/fault-proxy.ts'
 import { cursorsKey, sourceLeaseKey } from './keys.ts'
 import { RedisStreamLog } from './redis-log.ts'
@@ -114,22 +115,42 @@ test('a lease lasts as long as its reader is heard of; then the next one has it,
   await last.release()
 })
 
-test('who could not give its lease back need not wait for its own end', async () => {
+test('also of one place for cursors one reads at a time, and no other one saves or releases for it', async () => {
+  const cursors = log.cursors('shop-6')
+  const first = await cursors.acquire('intake', nobody, never)
+  let isBusy = false
+  const waiting = cursors.acquire('intake', () => (isBusy = true), never)
+  await until('the news', () => isBusy)
+  await first.release()
+  const second = await waiting
+  await first.release()
+  expect(await first.save('50')).toBe(false)
+  expect(await admin.send(['EXISTS', sourceLeaseKey('shop-6', 'intake')])).toBe(1)
+  expect(await second.save('100')).toBe(true)
+  await second.release()
+})
+
+test('who could not give its lease back need not wait for its own end, and spoils nothing later', async () => {
   const proxy = await startFaultProxy(server)
   const shaky = await RedisStreamLog.open({ url: proxy.url('redis'), commandTimeoutMs: 200 })
   onTestFinished(async () => {
     await shaky.close()
     await proxy.stop()
   })
-  const cursors = shaky.cursors('shop-6', 600_000)
-  const lease = await cursors.acquire('intake', nobody, never)
+  const cursors = shaky.cursors('shop-7', 600_000)
+  const before = await cursors.acquire('intake', nobody, never)
   proxy.swallow('both')
-  expect(await failureOf(lease.release())).toBeInstanceOf(Error)
+  expect(await failureOf(before.release())).toBeInstanceOf(Error)
   proxy.pass()
-  await until('the connection', () =>
-    cursors.acquire('intake', nobody, never).then(
-      (again) => again.save('1'),
-      () => false,
-    ),
-  )
+  const acquire = () => cursors.acquire('intake', nobody, never).catch(() => undefined)
+  let next: CursorLease | undefined
+  await until('the connection', async () => (next ??= await acquire()) !== undefined)
+  expect(await next!.save('100')).toBe(true)
+  expect(await before.save('2')).toBe(false)
+  await before.release()
+  expect(await next!.save('101')).toBe(true)
+  await next!.release()
+  const last = await log.cursors('shop-7').acquire('intake', nobody, never)
+  expect(last.cursor).toBe('101')
+  await last.release()
 })

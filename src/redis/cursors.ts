@@ -22,7 +22,7 @@ export class RedisCursors implements Cursors {
   readonly #patient: Sender
   readonly #service: string
   readonly #leaseMs: number
-  /** Pipeline → who had its lease last and could not give it back: it need not wait for its own end. */
+  /** Pipeline → who of us had its lease and could not give it back: nobody has to wait for that to end. */
   readonly #unreleased = new Map<string, string>()
 
   /**
@@ -41,36 +41,51 @@ export class RedisCursors implements Cursors {
     onBusy: (reader: string) => void,
     signal: AbortSignal,
   ): Promise<CursorLease> {
-    const reader = this.#unreleased.get(pipeline) ?? uniqueName()
+    // Each has a name of its own: one that was left behind is another one, whose saving and releasing is none of ours.
+    const reader = uniqueName()
     const lost = new AbortController()
     const lease = new Lease(this.#connection, {
       key: sourceLeaseKey(this.#service, pipeline),
       consumer: reader,
       lastsMs: this.#leaseMs,
-      onTaken: () => this.#unreleased.set(pipeline, reader),
+      predecessor: this.#unreleased.get(pipeline),
+      onTaken: () => this.#unreleased.delete(pipeline),
       onLost: () => lost.abort(),
     })
     while (!(await lease.ensure())) {
+      signal.throwIfAborted()
       if (lease.holder !== '') onBusy(lease.holder)
       await pause(lease.restMs, signal)
       signal.throwIfAborted()
     }
-    const cursor = await this.#patient.send<string | null>(['HGET', cursorsKey(this.#service), pipeline])
+    const cursor = await this.#load(pipeline, reader)
     const renewing = keep(lease, lost.signal, this.#leaseMs / 4)
     return {
-      cursor: cursor ?? undefined,
+      cursor,
       lost: lost.signal,
       save: async (next) => {
-        const isOurs = await this.#save(pipeline, reader, next)
+        const isOurs = !lost.signal.aborted && (await this.#save(pipeline, reader, next))
         if (!isOurs) lease.lose()
         return isOurs
       },
       release: async () => {
         lost.abort()
         await renewing
-        await lease.release()
-        if (this.#unreleased.get(pipeline) === reader) this.#unreleased.delete(pipeline)
+        await lease.release().catch((error: unknown) => {
+          this.#unreleased.set(pipeline, reader)
+          throw error
+        })
       },
+    }
+  }
+
+  async #load(pipeline: string, reader: string): Promise<string | undefined> {
+    try {
+      const cursor = await this.#patient.send<string | null>(['HGET', cursorsKey(this.#service), pipeline])
+      return cursor ?? undefined
+    } catch (error) {
+      this.#unreleased.set(pipeline, reader)
+      throw error
     }
   }
 
@@ -80,10 +95,11 @@ export class RedisCursors implements Cursors {
   }
 }
 
-/** Renews a lease for as long as it is ours. While Redis is away it ends by our clock. */
+/** Renews a lease for as long as it is ours. While Redis does not answer, it ends by our clock. */
 async function keep(lease: Lease, lost: AbortSignal, everyMs: number): Promise<void> {
-  while (!lost.aborted) {
+  while (lease.term !== undefined && !lost.aborted) {
     await pause(everyMs, lost)
-    if (lease.term !== undefined) await lease.renew().catch(() => {})
+    if (lost.aborted) return
+    await Promise.race([lease.renew().catch(() => {}), pause(everyMs, lost)])
   }
 }

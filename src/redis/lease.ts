@@ -5,12 +5,12 @@ import { Script } from './script.ts'
 const LOOK_INTERVAL_MS = 900
 
 /**
- * KEYS: lease. ARGV: consumer, how long it lasts in ms, and `take` when a free one is taken.
+ * KEYS: lease. ARGV: consumer, how long it lasts in ms, `take` when a free one is taken, and whose counts as free.
  * Answers 1 when the consumer holds it, the ms that it still lasts, and who has it.
  */
 const leaseScript = new Script<[held: 0 | 1, lastsMs: number, holder: string]>(`
 local holder = redis.call('GET', KEYS[1])
-if holder == ARGV[1] or (not holder and ARGV[3] == 'take') then
+if holder == ARGV[1] or (ARGV[3] == 'take' and (not holder or holder == ARGV[4])) then
   redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
   return { 1, tonumber(ARGV[2]), ARGV[1] }
 end
@@ -26,6 +26,8 @@ export interface LeaseOptions {
   readonly key: string
   readonly consumer: string
   readonly lastsMs: number
+  /** Who had it and could not give it back. */
+  readonly predecessor?: string | undefined
   /** Held from now on, after a time in which another may have held it. */
   onTaken(): void
   onLost(): void
@@ -82,9 +84,9 @@ export class Lease {
 
   /** A free lease that we thought ours may have been another's meanwhile, so `renew` does not take it. */
   async #ask(what: 'take' | 'renew'): Promise<void> {
-    const { key, consumer, lastsMs } = this.#options
+    const { key, consumer, lastsMs, predecessor = '' } = this.#options
     const sentAt = performance.now()
-    const args = [consumer, String(lastsMs), what]
+    const args = [consumer, String(lastsMs), what, predecessor]
     const [held, left, holder] = await leaseScript.run(this.#connection, [key], args)
     this.#holder = holder
     if (held === 0) {

@@ -17,7 +17,7 @@ const HERE = 'test/crash-points'
 const SWEPT = [
   /^bus\/(?:batched|bus|connect|dispatch|group-handler|publish-pipeline|publisher)\.ts$/,
   /^redis\/(?:append|connections|group)\//,
-  /^redis\/(?:connection|redis-log|script)\.ts$/,
+  /^redis\/(?:connection|lease|redis-log|script)\.ts$/,
   /^worker\//,
   /^postgres\/(?!index|migration|open-postgres|processed-events|test-)/,
 ]

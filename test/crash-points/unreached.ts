@@ -115,7 +115,7 @@ export const UNREACHED: readonly Excuse[] = [
       `${REDIS}/connections/socket-connection.ts together: this.#first`,
       `${REDIS}/group/consumer.ts #route: Promise.all(calls)`,
       `${REDIS}/group/consumer.ts #route: Promise.allSettled(calls)`,
-      `${REDIS}/group/exclusive-lease.ts ensure: this.#ask('renew')`,
+      `${REDIS}/lease.ts ensure: this.#ask('renew')`,
       `${REDIS}/group/inlet.ts waiting: this.#member.waiting(positions.map(toInlet))`,
       `${REDIS}/group/reader.ts #unblock: sleep(WAKE_RETRY_MS)`,
       `${WORKER}/blocked-keys.ts #check: new Promise((resolve) => setImmediate(resolve))`,

@@ -28,7 +28,7 @@ import { MemoryStreamLog } from '../../testing/memory-log.ts'
 import { configuredPipelines } from '../configured/configured-pipelines.ts'
 import { pipeline, type SourcePipelineDeclaration } from '../pipeline.ts'
 import { SourcePipeline } from '../source-pipeline.ts'
-import { decodeCursor } from './file/cursor.ts'
+import { decodeCursor, encodeCursor } from './file/cursor.ts'
 import { FileSet } from './file/file-set.ts'
 import { JSON_LINES } from './file/formats.ts'
 import { Listing } from './file/listing.ts'
@@ -538,6 +538,20 @@ test('many lines come once and in their order, though the place is forgotten now
   await until('the end', () => run.status.state === 'finished')
   expect(await data()).toEqual(numbers)
 })
+
+test.each(['app.log', '*.log'])(
+  'a disk that has another number on this host, or since it was started, has the same files: %s',
+  async (name) => {
+    writeFileSync(path, lines(1, 2))
+    await (await readAll({ path: join(folder, name) })).stop(1_000)
+    const { places, ...rest } = decodeCursor(cursors.saved.get('test'))
+    const elsewhere = places.map((place) => ({ ...place, file: place.file.replace(/^\d+/, '4711') }))
+    cursors.saved.set('test', encodeCursor({ ...rest, places: elsewhere }))
+    add(3)
+    await readAll({ path: join(folder, name) })
+    expect(await data()).toEqual([1, 2, 3])
+  },
+)
 
 test('every mistake in the options is told at once', () => {
   const wrong = {

@@ -1,7 +1,7 @@
 import type { Log } from '../../../core/service.ts'
 import { START, type FileCursor, type Place } from './cursor.ts'
 import { FollowedFile, openToRead, type FileReading } from './followed-file.ts'
-import type { Listing, Sighting } from './listing.ts'
+import { inodeOf, type Listing, type Sighting } from './listing.ts'
 import { goesOn, HEAD_BYTES, isCopy, UNREAD } from './prints.ts'
 
 /** A copy that is so old, in ms, and still shorter than what is compared, is none. */
@@ -168,11 +168,12 @@ const isIntact = (file: FollowedFile): Promise<boolean> =>
   })
 
 /**
- * What takes the place of a file begins anew by custom, even where its first lines are the same; unless so much of it is the
- * same that it must be the file itself, which was moved to another disk or restored.
+ * What takes the place of a file begins anew by custom, even where its first lines are the same; unless it must be the file
+ * itself: so much of it is the same, as of one that was moved to another disk or restored, or its inode is, on a disk that
+ * has another number on this host or since it was started.
  */
-const mayGoOn = ({ offset, headBytes }: Place, { kind }: Sighting): boolean =>
-  offset > 0 && (kind !== 'wanted' || headBytes === HEAD_BYTES)
+const mayGoOn = ({ offset, headBytes, file }: Place, { kind, file: seen }: Sighting): boolean =>
+  offset > 0 && (kind !== 'wanted' || headBytes === HEAD_BYTES || inodeOf(file) === inodeOf(seen))
 
 /** A file that has no place any more was there before the one that has it; otherwise by name. */
 const byAge = (a: Sighting, b: Sighting): number => {

@@ -16,6 +16,8 @@ export interface Sighting {
 /** By what a file is known whatever its name. */
 export const fileOf = ({ dev, ino }: { dev: bigint; ino: bigint }): string => `${dev}:${ino}`
 
+export const inodeOf = (file: string): string => file.slice(file.indexOf(':') + 1)
+
 /** What has to be unpacked first was read before it was packed. */
 const PACKED = /\.(?:gz|bz2|xz|zst|lz4|zip)$/i
 const IS_GLOB = /[*?]/
