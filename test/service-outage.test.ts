@@ -104,6 +104,7 @@ describe('while Redis is away', () => {
     await redis.restart()
     await isReady()
     expect((await running.publish(streamName, 'two', 2)).status).toBe(201)
+    await admin.whenReady(10_000)
     expect(await admin.send(['XLEN', streamName])).toBe(2)
   })
 })

@@ -1,18 +1,16 @@
-import { faultsOf, type BatchFaults } from '../core/delivery.ts'
 import { MillraceError } from '../core/errors.ts'
-import type { Claim, Consumer, Outcome } from '../core/stream-log.ts'
+import type { Claim, Consumer } from '../core/stream-log.ts'
 import { Admission } from './admission.ts'
 import { AuditReporter } from './audit-reporter.ts'
 import { BatchCollector } from './batch-collector.ts'
 import { BlockedKeys } from './blocked-keys.ts'
-import { Beginner } from './beginner.ts'
 import type { Circuit } from './breaker.ts'
+import { Executor } from './executor.ts'
 import type { HandlerPool, Line } from './handler-pool.ts'
 import { Intake, type Screening } from './intake.ts'
 import type { Job } from './job.ts'
 import { Lanes } from './lanes.ts'
 import { Runner } from './runner.ts'
-import { TimeLimit } from './time-limit.ts'
 import { Settlements, type Counters } from './settlements.ts'
 import type { ResolvedOptions } from './worker-options.ts'
 
@@ -35,24 +33,18 @@ export interface Surroundings {
 /** Takes claims through screening, admission, lanes and handler to their settlement. */
 export class Processor implements Line {
   readonly weight: number
-  readonly #consumer: Consumer
   readonly #options: ResolvedOptions
   readonly #pool: HandlerPool
   readonly #leavePool: () => void
   /** In hand, by the positions of their claims. */
   readonly #jobs = new Map<string, Job>()
-  /** Lost, and still running. */
-  readonly #strays = new Set<Job>()
-  /** Ended by the time limit, while their handlers go on. */
-  readonly #late = new Set<Job>()
   readonly #lanes: Lanes
   readonly #batches: BatchCollector
   readonly #runner: Runner
-  readonly #timeLimit: TimeLimit
+  readonly #executor: Executor
   readonly #intake: Intake
   readonly #admission: Admission
   readonly #settlements: Settlements
-  readonly #beginner: Beginner
   readonly #audit: AuditReporter | undefined
   readonly #stopping: AbortSignal
   readonly #onRoom: (settled: number) => void
@@ -65,26 +57,30 @@ export class Processor implements Line {
     const { pool, weight, stopping, onRoom } = surroundings
     this.#onRoom = onRoom
     this.weight = weight
-    this.#consumer = consumer
     this.#options = options
     this.#pool = pool
     this.#stopping = stopping
     this.#audit = audit && new AuditReporter(audit, { stream, group, consumer: name }, log)
     this.#audit?.start()
-    this.#beginner = new Beginner(consumer, stopping)
     this.#intake = new Intake(consumer, options, this.#audit, stopping)
     this.#runner = new Runner(options)
-    this.#timeLimit = new TimeLimit(
-      options.handlerTimeoutMs,
-      () => [...this.#jobs.values(), ...this.#strays],
-      (job, error) => this.#isLate(job, error),
-    )
     this.#settlements = new Settlements(consumer, options, this.#audit, (positions) => {
       this.#settled(positions)
       onRoom(positions.length)
     })
     this.#admission = new Admission(consumer, options, this.#jobs, this.#settlements)
     this.#lanes = this.#makeLanes()
+    this.#executor = new Executor({
+      consumer,
+      runner: this.#runner,
+      lanes: this.#lanes,
+      settlements: this.#settlements,
+      handlerTimeoutMs: options.handlerTimeoutMs,
+      stopping,
+      held: () => this.#jobs.values(),
+      onLost: (position) => this.lose([position]),
+      onFree: () => pool.ended(),
+    })
     this.#batches = new BatchCollector(this.#lanes, options.batch, () => pool.pump())
     this.#blockedKeys = new BlockedKeys({
       consumer,
@@ -155,12 +151,12 @@ export class Processor implements Line {
   }
 
   start(): void {
-    if (this.#batches.size === 1) void this.#run(this.#lanes.take()!)
-    else void this.#runBatch(this.#batches.take())
+    if (this.#batches.size === 1) void this.#executor.run(this.#lanes.take()!)
+    else void this.#executor.runBatch(this.#batches.take())
   }
 
   startSuspect(): void {
-    void this.#run(this.#lanes.takeSuspect()!)
+    void this.#executor.run(this.#lanes.takeSuspect()!)
   }
 
   /** These entries belong to others now: their handlers should stop, and nothing comes of them here. */
@@ -172,7 +168,7 @@ export class Processor implements Line {
       this.counters.lost++
       job.lost = true
       this.#jobs.delete(position)
-      if (job.beganAt !== undefined) this.#strays.add(job)
+      this.#executor.stray(job)
       job.abort(new MillraceError('CLOSED', 'the entry went to another consumer'))
     }
     this.#checkEmpty()
@@ -202,7 +198,7 @@ export class Processor implements Line {
     this.#blockedKeys.stop()
     this.#leavePool()
     this.#batches.stop()
-    this.#timeLimit.stop()
+    this.#executor.stop()
     this.#settlements.close()
     await this.#audit?.stop()
   }
@@ -241,106 +237,6 @@ export class Processor implements Line {
   #isSuspect({ entry: { origin }, attempt, event: { type } }: Job): boolean {
     if (origin !== 'abandoned') return false
     return attempt >= SUSPECT_FROM_ATTEMPT || this.#options.retry.of(type).attempts < SUSPECT_FROM_ATTEMPT
-  }
-
-  /** One in a place of the pool, which it frees, unless that was done since it is late. */
-  async #run(job: Job): Promise<void> {
-    if (this.#startsAtOnce(job) || (await this.#startable([job])).length > 0) {
-      this.#timeLimit.begin(job)
-      let outcome: Outcome | undefined
-      try {
-        await this.#runner.handle(job)
-      } catch (thrown) {
-        if (!job.ending && !job.lost) outcome = this.#settlements.failed(job, thrown)
-      }
-      if (this.#late.size > 0 && this.#late.delete(job)) return
-      if (!job.ending) this.#end(job, outcome ?? job.acknowledgement())
-      if (job.lost) this.#strays.delete(job)
-    }
-    this.#pool.ended()
-  }
-
-  /** Its handler may never end: its key and its place in the pool do not wait for it. */
-  #isLate(job: Job, error: Error): void {
-    this.#late.add(job)
-    this.#strays.delete(job)
-    this.#end(job, job.lost ? job.acknowledgement() : this.#settlements.failed(job, error))
-    this.#pool.ended()
-  }
-
-  /** All in one call of the handler, or one after the other where that fails. */
-  async #runBatch(batch: readonly Job[]): Promise<void> {
-    const startAtOnce = batch.every((job) => this.#startsAtOnce(job))
-    const jobs = startAtOnce ? batch : await this.#startable(batch)
-    if (jobs.length > 0) await this.#runTogether(jobs)
-    this.#pool.ended()
-  }
-
-  async #runTogether(jobs: readonly Job[]): Promise<void> {
-    for (const job of jobs) this.#timeLimit.begin(job)
-    let faults: BatchFaults
-    try {
-      faults = faultsOf(await this.#runner.handleBatch(jobs))
-    } catch (thrown) {
-      return this.#batchFailed(jobs, thrown)
-    }
-    jobs.forEach((job, index) => {
-      const fault = faults[index]
-      // Where one of a key failed, those behind it went back with it: they come again, after it.
-      if (!job.ending)
-        this.#end(job, fault && !job.lost ? this.#settlements.failed(job, fault) : job.acknowledgement())
-    })
-  }
-
-  /** What ran into its time limit may still run: nothing of it is started anew beside it. */
-  async #batchFailed(jobs: readonly Job[], thrown: unknown): Promise<void> {
-    const isLate = thrown instanceof MillraceError && thrown.code === 'HANDLER_TIMEOUT'
-    for (const job of jobs) {
-      // Where one of the same key failed meanwhile, those behind it went back with it.
-      if (job.ending) continue
-      if (job.lost) this.#lanes.finished(job)
-      else if (isLate || jobs.length === 1) this.#end(job, this.#settlements.failed(job, thrown))
-      else {
-        job.again()
-        await this.#runTogether([job])
-      }
-    }
-  }
-
-  /** Nearly all do, and it costs nothing to find out. */
-  #startsAtOnce({ lost, entry: { origin } }: Job): boolean {
-    return !lost && origin === 'new' && this.#consumer.mayRun && !this.#stopping.aborted
-  }
-
-  /** Those that are still ours and may start, in their order. That they start is written down for all of them at once. */
-  async #startable(jobs: readonly Job[]): Promise<readonly Job[]> {
-    const begun = await Promise.all(
-      jobs.map((job) => job.lost || job.entry.origin === 'new' || this.#beginner.begin(job.entry)),
-    )
-    return jobs.filter((job, index) => this.#mayStart(job, begun[index]!))
-  }
-
-  /** Where it may not, what becomes of it is seen to. */
-  #mayStart(job: Job, isBegun: boolean): boolean {
-    const { position, origin } = job.entry
-    if (!job.lost && this.#stopping.aborted) {
-      // It may have gone back already, behind the one before it of its key.
-      if (!job.ending) this.#end(job, { kind: 'release', position, attempts: job.attempt - 1 })
-      return false
-    }
-    // First deliveries may have waited for the others. One that was lost meanwhile may be here again, as another job.
-    const isOurs = isBegun && (origin !== 'new' || this.#consumer.mayRun)
-    if (!job.lost && !isOurs) this.lose([position])
-    if (job.lost) this.#lanes.finished(job)
-    return !job.lost
-  }
-
-  #end(job: Job, outcome: Outcome): void {
-    if (job.lost) return this.#lanes.finished(job)
-    job.ending = outcome.kind
-    this.#settlements.settle(job.entry, job.event, outcome)
-    if (outcome.kind === 'retry' || outcome.kind === 'release') this.#lanes.waits(job, outcome.delayMs ?? 0)
-    else this.#lanes.finished(job)
   }
 
   #giveBackWaiting(): void {
