@@ -1,10 +1,11 @@
 import { ConfigurationError, SinkError } from '../../core/connector-errors.ts'
 import { collectIssues, InvalidError, type Issue } from '../../core/errors.ts'
 import { requireCounts } from '../../core/require-counts.ts'
+import type { Log } from '../../core/service.ts'
 import type { Sink, SinkContext, SinkEvent } from '../../core/sink.ts'
 import type { TlsSource } from '../../core/tls.ts'
 import { outageMessage, tableFaultMessage, tableFaultOf } from '../../postgres/table/faults.ts'
-import { TableWriter } from '../../postgres/table/table-writer.ts'
+import type { TableWriter } from '../../postgres/table/table-writer.ts'
 import { isColumnPath, type ColumnPath } from './postgres/columns.ts'
 import { lastOfEachKey, RowMaker } from './postgres/rows.ts'
 
@@ -66,8 +67,15 @@ class PostgresSink implements Sink {
   }
 
   async connect({ name, log }: SinkContext): Promise<void> {
+    this.#writer ??= await this.#makeWriter(name, log)
+    await this.#writer.open().catch((error: unknown) => this.#fail(error))
+  }
+
+  async #makeWriter(name: string, log: Log): Promise<TableWriter> {
+    // 15 MB that only who writes tables needs.
+    const { TableWriter: Writer } = await import('../../postgres/table/table-writer.ts')
     const { url, tls, table, key, rememberMs, concurrency } = this.#options
-    this.#writer ??= new TableWriter({
+    return new Writer({
       url,
       tls,
       table,
@@ -79,7 +87,6 @@ class PostgresSink implements Sink {
       maxConnections: concurrency + 1,
       onError: (error) => log.warn({ error }, `The table ${table}: ${error.message}`),
     })
-    await this.#writer.open().catch((error: unknown) => this.#fail(error))
   }
 
   async write(events: readonly SinkEvent[], signal: AbortSignal): Promise<void> {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { isIP } from 'node:net'
-import { Agent, request } from 'undici'
+import type { Agent } from 'undici'
 import { ConfigurationError, MessageProcessingError, SinkError } from '../../core/connector-errors.ts'
 import type { BatchFaults } from '../../core/delivery.ts'
 import { collectIssues, InvalidError, toError, type Issue } from '../../core/errors.ts'
@@ -74,7 +74,7 @@ class WebhookSink implements Sink {
   readonly concurrency: number
   readonly wantsJson = true
   readonly #options: Resolved
-  readonly #host: string
+  readonly #url: URL
   readonly #headers: Readonly<Record<string, string>>
   readonly #secrets: readonly Buffer[]
   readonly #guard: AddressGuard
@@ -85,7 +85,7 @@ class WebhookSink implements Sink {
   constructor(options: Resolved) {
     this.#options = options
     this.concurrency = options.concurrency
-    this.#host = new URL(options.url).host
+    this.#url = new URL(options.url)
     this.#headers = ownHeaders(options.headers)
     this.#secrets = [options.secret ?? []].flat().map(secretBytes)
     this.#guard = new AddressGuard(options.allowPrivate ?? false)
@@ -93,18 +93,24 @@ class WebhookSink implements Sink {
 
   /** Nothing is sent: whether it takes events it says when it gets some. */
   async connect({ signal }: SinkContext): Promise<void> {
-    const { timeoutMs, concurrency } = this.#options
-    const url = new URL(this.#options.url)
-    const host = hostOf(url)
+    const { timeoutMs } = this.#options
+    const host = hostOf(this.#url)
     // A socket looks no address up that it is given as one.
     if (isIP(host) > 0 && !this.#guard.permits(host))
       throw new ConfigurationError('the webhook can not be used', [
         { path: 'url', message: `${host} is a private address; allow it by allowPrivate if it is yours` },
       ])
-    await inTime('reaching it', timeoutMs, signal, (limit) => reach(url, this.#guard.lookup, limit)).catch(
-      (error: unknown) => this.#unreachable(toError(error)),
-    )
-    this.#agent ??= new Agent({
+    await inTime('reaching it', timeoutMs, signal, (limit) =>
+      reach(this.#url, this.#guard.lookup, limit),
+    ).catch((error: unknown) => this.#unreachable(toError(error)))
+    this.#agent ??= await this.#makeAgent()
+  }
+
+  async #makeAgent(): Promise<Agent> {
+    // 20 MB that only who posts needs.
+    const undici = await import('undici')
+    const { timeoutMs, concurrency } = this.#options
+    return new undici.Agent({
       connections: concurrency,
       connect: { lookup: this.#guard.lookup, timeout: timeoutMs },
       headersTimeout: timeoutMs,
@@ -174,11 +180,13 @@ class WebhookSink implements Sink {
 
   /** @throws what the answer means, where it is not 2xx; an error of the network */
   async #post({ events, text }: Body, signal: AbortSignal): Promise<void> {
-    const { url, mode, timeoutMs } = this.#options
+    const { mode, timeoutMs } = this.#options
+    const { origin, pathname, search } = this.#url
     const kind = mode === 'single' ? 'cloudevents' : 'cloudevents-batch'
-    const { statusCode, headers, body } = await request(url, {
+    const { statusCode, headers, body } = await this.#agent!.request({
+      origin,
+      path: `${pathname}${search}`,
       method: 'POST',
-      dispatcher: this.#agent!,
       signal,
       body: text,
       headers: {
@@ -191,12 +199,12 @@ class WebhookSink implements Sink {
     const dump = (limit: AbortSignal) => body.dump({ limit: MAX_ANSWER_BYTES, signal: limit })
     await inTime('the rest of its answer', timeoutMs, signal, dump).catch(() => {})
     if (statusCode >= 200 && statusCode < 300) return
-    throw failureOf(statusCode, [headers['retry-after']].flat()[0], this.#host)
+    throw failureOf(statusCode, [headers['retry-after']].flat()[0], this.#url.host)
   }
 
   /** No name, no connection, a certificate that is none, an answer that is no HTTP: no event is to blame for these. */
   #unreachable(cause: Error): never {
-    const message = `${this.#host} gave no answer that counts: ${plainReason(cause.message)}`
+    const message = `${this.#url.host} gave no answer that counts: ${plainReason(cause.message)}`
     throw new SinkError('SINK_UNAVAILABLE', message, { cause })
   }
 
