@@ -5,6 +5,8 @@ import type { Scenario } from '../scenarios.ts'
 const LARGE = 500
 const DEFAULT = 100
 const ROUNDS = 3
+/** What a disk does in one round says little of the next. */
+const ROUNDS_ON_DISK = 7
 
 const entrants = (target: string, count: number): Entrant[] => {
   const entrant = (name: string, way: string) => {
@@ -29,7 +31,11 @@ export function connectScenarios(scale: number): Record<string, Scenario> {
   })
   return {
     lines: { ...scenario('lines', 'Pipeline to JSON lines', 200_000), floor: 60_000 },
-    files: { ...scenario('files', 'Pipeline to a file per event', 5_000), aims: { bare: 0.7 } },
+    files: {
+      ...scenario('files', 'Pipeline to a file per event', 5_000),
+      aims: { bare: 0.7 },
+      rounds: ROUNDS_ON_DISK,
+    },
     postgres: { ...scenario('postgres', 'Pipeline to PostgreSQL', 100_000), floor: 15_000 },
     eventHubs: { ...scenario('eventHubs', 'Pipeline to Event Hubs', 100_000), aims: { bare: 0.8 } },
     webhook: { ...scenario('webhook', 'Pipeline to a webhook', 100_000), floor: 20_000 },
