@@ -188,9 +188,9 @@ export class SourcePipeline implements PipelineRun {
   }
 
   #takeOver(): void {
+    this.#reader = undefined
     if (this.#state !== 'standby') return
     this.#state = 'connecting'
-    this.#reader = undefined
     this.#surroundings.log.info({}, 'The source is read by this instance from now on')
   }
 

@@ -24,6 +24,8 @@ export class RedisCursors implements Cursors {
   readonly #leaseMs: number
   /** Pipeline → who of us had its lease and could not give it back: nobody has to wait for that to end. */
   readonly #unreleased = new Map<string, string>()
+  /** Pipeline → the name of who may have taken its lease without hearing of it. It was never handed out, so it can be used. */
+  readonly #unheard = new Map<string, string>()
 
   /**
    * @param service by its name: services that share a Redis have pipelines, and so cursors, of their own
@@ -42,7 +44,8 @@ export class RedisCursors implements Cursors {
     signal: AbortSignal,
   ): Promise<CursorLease> {
     // Each has a name of its own: one that was left behind is another one, whose saving and releasing is none of ours.
-    const reader = uniqueName()
+    const reader = this.#unheard.get(pipeline) ?? uniqueName()
+    this.#unheard.delete(pipeline)
     const lost = new AbortController()
     const lease = new Lease(this.#connection, {
       key: sourceLeaseKey(this.#service, pipeline),
@@ -52,13 +55,14 @@ export class RedisCursors implements Cursors {
       onTaken: () => this.#unreleased.delete(pipeline),
       onLost: () => lost.abort(),
     })
-    while (!(await lease.ensure())) {
-      signal.throwIfAborted()
-      if (lease.holder !== '') onBusy(lease.holder)
-      await pause(lease.restMs, signal)
-      signal.throwIfAborted()
+    let cursor: string | undefined
+    try {
+      await this.#turn(lease, onBusy, signal)
+      cursor = await this.#load(pipeline)
+    } catch (error) {
+      this.#unheard.set(pipeline, reader)
+      throw error
     }
-    const cursor = await this.#load(pipeline, reader)
     const renewing = keep(lease, lost.signal, this.#leaseMs / 4)
     return {
       cursor,
@@ -79,14 +83,18 @@ export class RedisCursors implements Cursors {
     }
   }
 
-  async #load(pipeline: string, reader: string): Promise<string | undefined> {
-    try {
-      const cursor = await this.#patient.send<string | null>(['HGET', cursorsKey(this.#service), pipeline])
-      return cursor ?? undefined
-    } catch (error) {
-      this.#unreleased.set(pipeline, reader)
-      throw error
+  async #turn(lease: Lease, onBusy: (reader: string) => void, signal: AbortSignal): Promise<void> {
+    while (!(await lease.ensure())) {
+      signal.throwIfAborted()
+      if (lease.holder !== '') onBusy(lease.holder)
+      await pause(lease.restMs, signal)
+      signal.throwIfAborted()
     }
+  }
+
+  async #load(pipeline: string): Promise<string | undefined> {
+    const cursor = await this.#patient.send<string | null>(['HGET', cursorsKey(this.#service), pipeline])
+    return cursor ?? undefined
   }
 
   async #save(pipeline: string, reader: string, cursor: string): Promise<boolean> {

@@ -59,7 +59,7 @@ export class Executor {
 
   /** It belongs to another consumer now; its handler may go on for a while. */
   stray(job: Job): void {
-    if (job.beganAt !== undefined) this.#strays.add(job)
+    if (job.beganAt !== undefined && !job.ending) this.#strays.add(job)
   }
 
   stop(): void {
@@ -96,6 +96,7 @@ export class Executor {
     const startAtOnce = batch.every((job) => this.#startsAtOnce(job))
     const jobs = startAtOnce ? batch : await this.#startable(batch)
     if (jobs.length > 0) await this.#runTogether(jobs)
+    if (this.#strays.size > 0) for (const job of jobs) this.#strays.delete(job)
     this.#onFree()
   }
 

@@ -2,10 +2,12 @@ import { randomBytes } from 'node:crypto'
 import { Client } from 'pg'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { useSinkRuns } from '../../../test/support/sink-runs.ts'
-import { until } from '../../../test/support/until.ts'
+import { failureOf, until } from '../../../test/support/until.ts'
 import { usePostgres } from '../../../test/support/use-postgres.ts'
 import { useProxy } from '../../../test/support/use-proxy.ts'
 import { Lab } from '../../../test/support/worker-lab.ts'
+import { noLog } from '../../core/service.ts'
+import type { SinkContext } from '../../core/sink.ts'
 import { TableWriter } from '../../postgres/table/table-writer.ts'
 import { createTestDatabase, queryOnce } from '../../postgres/test-database.ts'
 import { MemoryStreamLog } from '../../testing/memory-log.ts'
@@ -26,6 +28,13 @@ afterEach(async () => {
   await lab.close()
 })
 
+const contextOf = (signal: AbortSignal): SinkContext => ({
+  name: 'facts',
+  streams: [lab.stream],
+  source: lab.log,
+  log: noLog,
+  signal,
+})
 const ask = <Row extends object>(text: string) => queryOnce<Row>(url, text)
 const COLUMNS = { n: 'data', at: 'time', kind: 'type', raw: 'data', tenant: 'headers.tenant' } as const
 
@@ -352,6 +361,15 @@ test('a database that is away is waited for', async () => {
   proxy.pass()
   await until('the others', async () => (await numbers()).length === 15)
   expect(await lab.letters()).toEqual([])
+})
+
+test('a close during the first connect leaves no connection behind', async () => {
+  const sink = postgresSink({ url, table: 'facts', columns: COLUMNS })
+  const stopping = new AbortController()
+  const connecting = failureOf(sink.connect(contextOf(stopping.signal)))
+  stopping.abort()
+  await sink.close()
+  expect(await connecting).toMatchObject({ name: 'AbortError' })
 })
 
 test('a database that is not there is told by its own url, and without a password', async () => {

@@ -1,7 +1,6 @@
 import { ConfigurationError, SinkError } from '../../core/connector-errors.ts'
 import { collectIssues, InvalidError, type Issue } from '../../core/errors.ts'
 import { requireCounts } from '../../core/require-counts.ts'
-import type { Log } from '../../core/service.ts'
 import type { Sink, SinkContext, SinkEvent } from '../../core/sink.ts'
 import type { TlsSource } from '../../core/tls.ts'
 import { outageMessage, tableFaultMessage, tableFaultOf } from '../../postgres/table/faults.ts'
@@ -66,14 +65,16 @@ class PostgresSink implements Sink {
     this.#rows = new RowMaker(options)
   }
 
-  async connect({ name, log }: SinkContext): Promise<void> {
-    this.#writer ??= await this.#makeWriter(name, log)
+  async connect(context: SinkContext): Promise<void> {
+    this.#writer ??= await this.#makeWriter(context)
     await this.#writer.open().catch((error: unknown) => this.#fail(error))
   }
 
-  async #makeWriter(name: string, log: Log): Promise<TableWriter> {
+  async #makeWriter({ name, log, signal }: SinkContext): Promise<TableWriter> {
     // 15 MB that only who writes tables needs.
     const { TableWriter: Writer } = await import('../../postgres/table/table-writer.ts')
+    // Whoever closed this meanwhile would not know of it.
+    signal.throwIfAborted()
     const { url, tls, table, key, rememberMs, concurrency } = this.#options
     return new Writer({
       url,
@@ -90,7 +91,7 @@ class PostgresSink implements Sink {
   }
 
   async write(events: readonly SinkEvent[], signal: AbortSignal): Promise<void> {
-    const rows = lastOfEachKey(events.map((event) => this.#rows.rowOf(event)))
+    const rows = lastOfEachKey(await this.#rows.rowsOf(events))
     await this.#writer!.write(rows, signal).catch((error: unknown) => this.#fail(error))
   }
 

@@ -103,12 +103,14 @@ class WebhookSink implements Sink {
     await inTime('reaching it', timeoutMs, signal, (limit) =>
       reach(this.#url, this.#guard.lookup, limit),
     ).catch((error: unknown) => this.#unreachable(toError(error)))
-    this.#agent ??= await this.#makeAgent()
+    this.#agent ??= await this.#makeAgent(signal)
   }
 
-  async #makeAgent(): Promise<Agent> {
+  async #makeAgent(signal: AbortSignal): Promise<Agent> {
     // 20 MB that only who posts needs.
     const undici = await import('undici')
+    // Whoever closed this meanwhile would not know of it.
+    signal.throwIfAborted()
     const { timeoutMs, concurrency } = this.#options
     return new undici.Agent({
       connections: concurrency,

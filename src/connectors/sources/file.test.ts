@@ -553,6 +553,16 @@ test.each(['app.log', '*.log'])(
   },
 )
 
+test('a file that was made later is another one, though its inode and its first lines are the same', async () => {
+  writeFileSync(path, lines(1))
+  await (await readAll()).stop(1_000)
+  const { places, ...rest } = decodeCursor(cursors.saved.get('test'))
+  const elsewhere = places.map((place) => ({ ...place, file: place.file.replace(/^\d+/, '4711') }))
+  cursors.saved.set('test', encodeCursor({ ...rest, since: rest.since - 60_000, places: elsewhere }))
+  await readAll()
+  expect(await data()).toEqual([1, 1])
+})
+
 test('every mistake in the options is told at once', () => {
   const wrong = {
     path: 'a/*/b',

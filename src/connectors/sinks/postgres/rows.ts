@@ -1,8 +1,12 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import type { SinkEvent } from '../../../core/sink.ts'
 import { fingerprintOf } from '../../../postgres/fingerprint.ts'
 import type { TableRow } from '../../../postgres/table/table-writer.ts'
 import { isOfData, readerOf, type ColumnPath, type ColumnReader } from './columns.ts'
 import { mayChangeNumbers, parseExactly, toExactJson } from './exact.ts'
+
+/** Long numbers in large data take long to read: heartbeats and the like have their turn between the events. */
+const LONGEST_TURN_MS = 20
 
 /** A row of one event. */
 interface EventRow extends TableRow {
@@ -45,7 +49,19 @@ export class RowMaker {
   }
 
   /** @throws SinkError as `parseExactly` */
-  rowOf(event: SinkEvent): EventRow {
+  async rowsOf(events: readonly SinkEvent[]): Promise<EventRow[]> {
+    const rows: EventRow[] = []
+    let since = performance.now()
+    for (const event of events) {
+      rows.push(this.#rowOf(event))
+      if (performance.now() - since < LONGEST_TURN_MS) continue
+      await turn()
+      since = performance.now()
+    }
+    return rows
+  }
+
+  #rowOf(event: SinkEvent): EventRow {
     const { stream, position, part, entry, dataJson } = event
     const identity = `${stream}:${position}:${part}:${fingerprintOf(entry.fields)}`.replaceAll('\0', '\ufffd')
     if (dataJson === undefined) {

@@ -102,7 +102,7 @@ export class FileSet {
     for (const file of lost) {
       const { place } = file
       const heir = await first(
-        sightings.filter((one) => !taken.has(one.file) && mayGoOn(place, one)),
+        sightings.filter((one) => !taken.has(one.file) && mayGoOn(place, one, this.#since)),
         (one) => holds(one, (handle) => goesOn(handle, place)),
       )
       if (heir) {
@@ -169,11 +169,15 @@ const isIntact = (file: FollowedFile): Promise<boolean> =>
 
 /**
  * What takes the place of a file begins anew by custom, even where its first lines are the same; unless it must be the file
- * itself: so much of it is the same, as of one that was moved to another disk or restored, or its inode is, on a disk that
- * has another number on this host or since it was started.
+ * itself: so much of it is the same, as of one that was moved to another disk or restored.
  */
-const mayGoOn = ({ offset, headBytes, file }: Place, { kind, file: seen }: Sighting): boolean =>
-  offset > 0 && (kind !== 'wanted' || headBytes === HEAD_BYTES || inodeOf(file) === inodeOf(seen))
+const mayGoOn = (place: Place, seen: Sighting, since: number): boolean =>
+  place.offset > 0 &&
+  (seen.kind !== 'wanted' || place.headBytes === HEAD_BYTES || isOnRenumberedDisk(place, seen, since))
+
+/** A disk may have another number on this host, or since that was started. What was made later is another file. */
+const isOnRenumberedDisk = (place: Place, { file, bornMs }: Sighting, since: number): boolean =>
+  file !== place.file && inodeOf(file) === inodeOf(place.file) && bornMs > 0 && bornMs <= since
 
 /** A file that has no place any more was there before the one that has it; otherwise by name. */
 const byAge = (a: Sighting, b: Sighting): number => {

@@ -9,6 +9,8 @@ export interface Sighting {
   readonly file: string
   readonly size: number
   readonly modifiedMs: number
+  /** When it was made; 0 or later than that where the disk does not say. */
+  readonly bornMs: number
   /** `wanted` is what the path says; `rotated`, what has its name with something behind it. */
   readonly kind: 'wanted' | 'rotated' | 'other'
 }
@@ -59,12 +61,13 @@ export class Listing {
     // It may be gone since it was listed; a link that leads nowhere is as good as gone.
     const found = await stat(path, { bigint: true }).catch(() => undefined)
     if (!found?.isFile()) return undefined
-    const { size, mtimeMs } = found
+    const { size, mtimeMs, birthtimeMs } = found
     return {
       path,
       file: fileOf(found),
       size: Number(size),
       modifiedMs: Number(mtimeMs),
+      bornMs: Number(birthtimeMs),
       kind: this.#kindOf(name),
     }
   }
