@@ -1,13 +1,20 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { failureOf, until } from '../../test/support/until.ts'
+import { useProxy } from '../../test/support/use-proxy.ts'
 import { useLog, useRedis } from '../../test/support/use-redis.ts'
 import type { CursorLease } from '../core/source.ts'
-import { startFaultProxy } from '../testing/fault-proxy.ts'
 import { cursorsKey, sourceLeaseKey } from './keys.ts'
 import { RedisStreamLog } from './redis-log.ts'
 
 const { server, admin } = useRedis()
 const log = useLog(server)
+const proxy = useProxy(server)
+
+async function throughProxy(): Promise<RedisStreamLog> {
+  const log = await RedisStreamLog.open({ url: proxy.url('redis'), commandTimeoutMs: 200 })
+  onTestFinished(() => log.close())
+  return log
+}
 
 const never = new AbortController().signal
 const nobody = () => {}
@@ -82,12 +89,7 @@ test('who stops while it waits has no lease', async () => {
 })
 
 test('a lease lasts as long as its reader is heard of; then the next one has it, and the late one moves nothing', async () => {
-  const proxy = await startFaultProxy(server)
-  const lonely = await RedisStreamLog.open({ url: proxy.url('redis'), commandTimeoutMs: 200 })
-  onTestFinished(async () => {
-    await lonely.close()
-    await proxy.stop()
-  })
+  const lonely = await throughProxy()
   const leaseMs = 400
   const late = await lonely.cursors('shop-5', leaseMs).acquire('intake', nobody, never)
   let isTaken = false
@@ -131,12 +133,7 @@ test('also of one place for cursors one reads at a time, and no other one saves 
 })
 
 test('who could not give its lease back need not wait for its own end, and spoils nothing later', async () => {
-  const proxy = await startFaultProxy(server)
-  const shaky = await RedisStreamLog.open({ url: proxy.url('redis'), commandTimeoutMs: 200 })
-  onTestFinished(async () => {
-    await shaky.close()
-    await proxy.stop()
-  })
+  const shaky = await throughProxy()
   const cursors = shaky.cursors('shop-7', 600_000)
   const before = await cursors.acquire('intake', nobody, never)
   proxy.swallow('both')

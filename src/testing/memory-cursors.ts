@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import type { CursorLease, Cursors } from '../core/source.ts'
 
 /** Who reads a source, and what those wait for who want to. */
@@ -25,7 +26,8 @@ export class MemoryCursors implements Cursors {
   ): Promise<CursorLease> {
     for (let busy = this.#readers.get(pipeline); busy; busy = this.#readers.get(pipeline)) {
       onBusy(busy.name)
-      await aborted(AbortSignal.any([busy.lost.signal, signal]))
+      const freed = AbortSignal.any([busy.lost.signal, signal])
+      if (!freed.aborted) await once(freed, 'abort')
       signal.throwIfAborted()
     }
     const reader: Reader = { name: `reader-${++this.#count}`, lost: new AbortController() }
@@ -50,9 +52,3 @@ export class MemoryCursors implements Cursors {
     reader.lost.abort()
   }
 }
-
-const aborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })

@@ -6,6 +6,7 @@ import { useOnce } from '../../../test/support/use.ts'
 import { usePostgres } from '../../../test/support/use-postgres.ts'
 import { useLog, useRedisServer } from '../../../test/support/use-redis.ts'
 import type { Sink } from '../../core/sink.ts'
+import { keepListening } from '../../postgres/transaction.ts'
 import { startFaultProxy, type FaultProxy } from '../../testing/fault-proxy.ts'
 import { sinkConformance } from '../../testing/sink-conformance.ts'
 import type { SinkLab, SinkProcessTarget } from '../../testing/sink-conformance/lab.ts'
@@ -16,7 +17,11 @@ const log = useLog(redis)
 const server = usePostgres()
 /** Past everything that is tested, on one connection, which holds the locks. */
 const admin = useOnce(
-  async () => new Pool({ connectionString: server.url, max: 1, idleTimeoutMillis: 0 }),
+  async () => {
+    const pool = new Pool({ connectionString: server.url, max: 1, idleTimeoutMillis: 0 })
+    keepListening(pool)
+    return pool
+  },
   (pool) => pool.end(),
 )
 

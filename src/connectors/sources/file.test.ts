@@ -539,14 +539,19 @@ test('many lines come once and in their order, though the place is forgotten now
   expect(await data()).toEqual(numbers)
 })
 
+/** What was read, was read from a disk of another number, and so much earlier. */
+function renumberDisk(earlierMs = 0): void {
+  const { places, since, ...rest } = decodeCursor(cursors.saved.get('test'))
+  const elsewhere = places.map((place) => ({ ...place, file: place.file.replace(/^\d+/, '4711') }))
+  cursors.saved.set('test', encodeCursor({ ...rest, since: since - earlierMs, places: elsewhere }))
+}
+
 test.each(['app.log', '*.log'])(
   'a disk that has another number on this host, or since it was started, has the same files: %s',
   async (name) => {
     writeFileSync(path, lines(1, 2))
     await (await readAll({ path: join(folder, name) })).stop(1_000)
-    const { places, ...rest } = decodeCursor(cursors.saved.get('test'))
-    const elsewhere = places.map((place) => ({ ...place, file: place.file.replace(/^\d+/, '4711') }))
-    cursors.saved.set('test', encodeCursor({ ...rest, places: elsewhere }))
+    renumberDisk()
     add(3)
     await readAll({ path: join(folder, name) })
     expect(await data()).toEqual([1, 2, 3])
@@ -556,9 +561,7 @@ test.each(['app.log', '*.log'])(
 test('a file that was made later is another one, though its inode and its first lines are the same', async () => {
   writeFileSync(path, lines(1))
   await (await readAll()).stop(1_000)
-  const { places, ...rest } = decodeCursor(cursors.saved.get('test'))
-  const elsewhere = places.map((place) => ({ ...place, file: place.file.replace(/^\d+/, '4711') }))
-  cursors.saved.set('test', encodeCursor({ ...rest, since: rest.since - 60_000, places: elsewhere }))
+  renumberDisk(60_000)
   await readAll()
   expect(await data()).toEqual([1, 1])
 })

@@ -64,28 +64,17 @@ export class RowMaker {
   #rowOf(event: SinkEvent): EventRow {
     const { stream, position, part, entry, dataJson } = event
     const identity = `${stream}:${position}:${part}:${fingerprintOf(entry.fields)}`.replaceAll('\0', '\ufffd')
-    if (dataJson === undefined) {
-      const values = valuesOf(event, this.#all, event.event.data)
-      return { identity, values, json: {}, place: this.#placeOf(values, JSON.stringify) }
-    }
-    const json = this.#dataColumns.map((column): [string, string] => [column, dataJson])
-    if (!this.#readsData || !mayChangeNumbers(dataJson)) {
-      const values = valuesOf(event, this.#others, event.event.data)
-      return {
-        identity,
-        values,
-        json: Object.fromEntries(json),
-        place: this.#placeOf(values, JSON.stringify),
-      }
+    const hasJson = dataJson !== undefined
+    const json = hasJson ? this.#dataColumns.map((column): [string, string] => [column, dataJson]) : []
+    if (!hasJson || !this.#readsData || !mayChangeNumbers(dataJson)) {
+      const values = valuesOf(event, hasJson ? this.#others : this.#all, event.event.data)
+      const place = this.#placeOf(values, JSON.stringify)
+      return { identity, values, json: Object.fromEntries(json), place }
     }
     const exact = valuesOf(event, this.#others, parseExactly(dataJson))
     for (const [column, value] of Object.entries(exact)) json.push([column, toExactJson(value)])
-    return {
-      identity,
-      values: {},
-      json: Object.fromEntries(json),
-      place: this.#placeOf(exact, toExactJson),
-    }
+    const place = this.#placeOf(exact, toExactJson)
+    return { identity, values: {}, json: Object.fromEntries(json), place }
   }
 
   /** NULL is no key of any other row. */
